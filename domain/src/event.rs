@@ -1,0 +1,144 @@
+//! Every event there is, decoded from what the log stores.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use cqrs_es::DomainEvent;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    jobs::JobChange,
+    organizations::{self, OrganizationEvent},
+    scans::{self, ScanEvent},
+    upcast::{self, Chain, Stored},
+};
+
+/// An event of any context. Projections match on it exhaustively.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Organization(OrganizationEvent),
+    Scan(ScanEvent),
+}
+
+/// One event type as the catalogue and the generated documents name it.
+#[derive(Debug, Clone, Copy)]
+pub struct EventType {
+    /// Full name, `scan.requested`.
+    pub name: &'static str,
+    pub version: u32,
+    /// What it tells a subscriber, in a sentence.
+    pub about: &'static str,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error(transparent)]
+    Upcast(#[from] upcast::Error),
+    #[error("version {version} of {event_type} does not have the fields of its type")]
+    Payload {
+        event_type: String,
+        version: u32,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("no aggregate has events of type {0}")]
+    Aggregate(String),
+}
+
+static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
+    let current = catalogue().map(|t| (t.name.to_owned(), t.version)).collect::<BTreeMap<_, _>>();
+    #[expect(clippy::expect_used, reason = "a test builds the chain, so a bad one cannot ship")]
+    Chain::new(upcasters(), current).expect("the upcasters form a chain")
+});
+
+/// The steps from every older event version to the next. None yet: every event is of version 1.
+fn upcasters() -> Vec<upcast::Step> {
+    Vec::new()
+}
+
+/// Every event type of the house, in its current version.
+pub fn catalogue() -> impl Iterator<Item = EventType> {
+    organizations::EVENT_TYPES.iter().chain(scans::EVENT_TYPES).copied()
+}
+
+/// Today's events for one stored payload, of one aggregate's own type.
+pub fn decode_as<E: DeserializeOwned>(
+    event_type: &str,
+    event_version: u32,
+    payload: Value,
+) -> Result<Vec<E>, DecodeError> {
+    let stored = Stored { event_type: event_type.to_owned(), event_version, payload };
+    CHAIN
+        .upcast(stored)?
+        .into_iter()
+        .map(|newest| {
+            serde_json::from_value(newest.payload).map_err(|source| DecodeError::Payload {
+                event_type: newest.event_type,
+                version: newest.event_version,
+                source,
+            })
+        })
+        .collect()
+}
+
+impl Event {
+    /// Today's events for one stored event of the aggregate type `aggregate_type`.
+    pub fn decode(
+        aggregate_type: &str,
+        event_type: &str,
+        event_version: u32,
+        payload: Value,
+    ) -> Result<Vec<Self>, DecodeError> {
+        fn all<E: DeserializeOwned>(
+            event_type: &str,
+            version: u32,
+            payload: Value,
+            wrap: fn(E) -> Event,
+        ) -> Result<Vec<Event>, DecodeError> {
+            Ok(decode_as(event_type, version, payload)?.into_iter().map(wrap).collect())
+        }
+        match aggregate_type {
+            organizations::TYPE => all(event_type, event_version, payload, Self::Organization),
+            scans::TYPE => all(event_type, event_version, payload, Self::Scan),
+            other => Err(DecodeError::Aggregate(other.to_owned())),
+        }
+    }
+
+    /// What the event means to the job queue, if anything.
+    pub fn job_change(&self) -> Option<JobChange> {
+        match self {
+            Self::Organization(_) => None,
+            Self::Scan(event) => event.job_change(),
+        }
+    }
+
+    pub fn event_type(&self) -> String {
+        match self {
+            Self::Organization(event) => event.event_type(),
+            Self::Scan(event) => event.event_type(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upcasters_of_the_house_form_a_chain() {
+        let current = catalogue().map(|t| (t.name.to_owned(), t.version)).collect();
+        assert!(Chain::new(upcasters(), current).is_ok());
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_aggregate_or_type_is_an_error() {
+        assert!(matches!(
+            Event::decode("toaster", "toaster.popped", 1, Value::Null),
+            Err(DecodeError::Aggregate(_))
+        ));
+        assert!(matches!(
+            Event::decode("scan", "scan.popped", 1, Value::Null),
+            Err(DecodeError::Upcast(upcast::Error::Unknown { .. }))
+        ));
+    }
+}

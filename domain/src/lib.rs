@@ -1,0 +1,19 @@
+//! What may happen: aggregates, commands, events and refusals.
+//!
+//! Everything here is pure. A decision is a function of the folded state and a command; the time,
+//! ids and randomness a command needs are its fields. Nothing in this crate reads a clock, a
+//! database or the network.
+
+mod aggregate;
+pub mod event;
+pub mod ids;
+pub mod jobs;
+pub mod organizations;
+pub mod scans;
+pub mod upcast;
+
+pub use aggregate::{ClaimChange, Decide, Decision};
+pub use event::Event;
+
+/// The time of everything in the log: UTC.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;
