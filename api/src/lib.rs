@@ -1,1 +1,50 @@
+//! The HTTP front end: commands into the log, reads from the views, the log itself live.
+//!
+//! A request passes the frame (id, limits, headers, problems), the fixed pages and then the
+//! resources. Handlers authorise, give commands to the journal and read views; they hold no rules.
 
+mod auth;
+mod command;
+mod document;
+mod events;
+mod frame;
+mod health;
+pub mod keys;
+mod live;
+mod options;
+mod problem;
+mod quota;
+mod read;
+mod routes;
+mod scans;
+mod server;
+mod state;
+
+use poem::IntoEndpoint;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use document::openapi;
+pub use health::{Check, Class};
+pub use options::Options;
+pub use state::ApiState;
+
+/// Every resource there is.
+type Apis = (scans::Scans, events::Events, health::Health, scans::Aliases);
+
+/// Serves on the listener until told to stop. Then live streams end at once, and open requests
+/// have [`Options::drain_timeout`] to end.
+pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationToken) {
+    let options = state.options.clone();
+    let app = state::App::new(state, stop.clone());
+    let apis: Apis = (
+        scans::Scans { app: app.clone() },
+        events::Events { app: app.clone() },
+        health::Health { app: app.clone() },
+        scans::Aliases { app: app.clone() },
+    );
+    let resources = document::described(routes::WithProblems(apis)).into_endpoint();
+    let pages = document::Pages::new(resources);
+    let frame = frame::Frame::new(pages, app, routes::Routes::of::<Apis>());
+    server::run(listener, frame, &options, stop).await;
+}

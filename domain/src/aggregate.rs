@@ -27,7 +27,12 @@ pub enum ClaimChange {
 ///
 /// The implementing type is the state. `cqrs_es::Aggregate` is derived from these two functions by
 /// the [`aggregate!`](crate::aggregate) macro, so that its test framework and stores fit.
-pub trait Decide: cqrs_es::Aggregate<Services = ()> + Clone + Debug + 'static {
+pub trait Decide:
+    cqrs_es::Aggregate<Services = (), Command: Clone + Send, Error: Send + Sync + 'static>
+    + Clone
+    + Debug
+    + 'static
+{
     /// Changes whenever the meaning of the serialised state does, so that older snapshots are
     /// dropped instead of misread.
     const STATE_VERSION: u32;

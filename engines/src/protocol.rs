@@ -53,12 +53,21 @@ pub struct NetworkPolicy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
-    Finding { finding: Box<Finding> },
-    Warning { warning: Warning },
+    Finding {
+        finding: Box<Finding>,
+    },
+    Warning {
+        warning: Warning,
+    },
     /// For the log of the scan.
-    Progress { text: String },
+    Progress {
+        text: String,
+    },
     /// The last line. An engine that ends without it has failed.
-    Done { outcome: EngineOutcome, summary: String },
+    Done {
+        outcome: EngineOutcome,
+        summary: String,
+    },
 }
 
 /// Where an engine puts its messages.

@@ -1,1 +1,145 @@
+//! The log: append, load, read by position, relay to JetStream, jobs stream.
+//!
+//! The only crate that writes events. Postgres is the truth; the stream is a copy that can be made
+//! again from it at any time. Positions are gapless and in commit order, because the counter row
+//! is the last lock of the append and is held to its commit.
 
+mod append;
+mod bus;
+mod cache;
+mod clock;
+mod context;
+pub mod doorbell;
+mod execute;
+mod idempotency;
+pub mod jobs;
+mod load;
+pub mod log_archive;
+pub mod logs;
+mod read;
+pub mod relay;
+mod store;
+
+use std::{hash::RandomState, sync::Arc};
+
+use sqlx::PgPool;
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use append::{AppendError, AppendRequest, Appended, NewEvent, StoredResult};
+pub use bus::{Bus, BusError, BusOptions};
+pub use clock::{Clock, SystemClock};
+pub use context::{Actor, Context, IdempotencyKey};
+pub use execute::{Committed, ExecuteError, Outcome};
+pub use load::LoadError;
+pub use log_archive::LogArchive;
+pub use logs::LogStream;
+pub use read::{Filter, MAX_PAGE, ReadError, Recorded, read_all};
+pub use store::{AggregateContext, JournalStore};
+
+/// Commands on different aggregates rarely share one of so many locks.
+const STRIPES: usize = 4096;
+/// Snapshots that are written at the same time.
+const SNAPSHOT_WRITERS: usize = 2;
+/// nats-server refuses messages over 1 MiB by default; the rest is left for headers.
+pub const MAX_EVENT_BYTES: usize = 960 * 1024;
+
+/// The log of one installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+pub struct Inner {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    appender: append::Appender,
+    cache: cache::AggregateCache,
+    head: Arc<append::Head>,
+    hasher: RandomState,
+    stripes: Box<[Mutex<()>]>,
+    snapshots: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for Journal {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+/// Runs until it is told to stop and everything that was accepted is appended.
+pub type AppenderTask = tokio::task::JoinHandle<()>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error("the log's schema could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Brings the schema of the log up to date; forward only.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    Ok(sqlx::migrate!("./migrations").run(pool).await?)
+}
+
+impl Journal {
+    /// Opens the log of a migrated database. Appending ends when `stop` is cancelled; the returned
+    /// task then ends after the last accepted request.
+    pub async fn open(
+        pool: PgPool,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Result<(Self, AppenderTask), sqlx::Error> {
+        let position: i64 =
+            sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&pool).await?;
+        let head = Arc::new(watch::Sender::new(position as u64));
+        let (appender, task) = append::spawn(
+            append::connect(&pool),
+            Arc::clone(&clock),
+            Arc::clone(&head),
+            MAX_EVENT_BYTES,
+            stop,
+        );
+        let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
+        let inner = Inner {
+            pool,
+            clock,
+            appender,
+            cache: cache::AggregateCache::new(),
+            head,
+            hasher: RandomState::new(),
+            stripes,
+            snapshots: Arc::new(Semaphore::new(SNAPSHOT_WRITERS)),
+        };
+        Ok((Self { inner: Arc::new(inner) }, task))
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The last position known to be committed. It wakes readers; it may be behind the log when
+    /// another process appends.
+    pub fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Somebody saw that the log reaches `position`.
+    pub fn announce(&self, position: u64) {
+        self.head.send_if_modified(|head| {
+            let moved = position > *head;
+            *head = (*head).max(position);
+            moved
+        });
+    }
+
+    /// Appends events that were decided elsewhere. Commands go through [`Journal::execute`].
+    pub async fn append_request(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        self.appender.append(request).await
+    }
+}

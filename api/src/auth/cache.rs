@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use projections::organizations::{self, ApiKeyRow};
+use quick_cache::sync::Cache;
+use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+
+use crate::{keys, problem::Problem, state::App};
+
+/// Keys remembered. One that falls out is looked up again.
+const MAX_KEYS: usize = 10_000;
+/// A revoked key is refused at the latest after this time.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Keys that were valid a moment ago, by the hash of their secret.
+pub(crate) struct KeyCache {
+    entries: Cache<[u8; 32], Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    hash: [u8; 32],
+    key: ApiKeyRow,
+    looked_up: Instant,
+}
+
+impl KeyCache {
+    pub fn new() -> Self {
+        Self { entries: Cache::new(MAX_KEYS) }
+    }
+
+    /// Whether the key was valid when it was last looked up, however long ago.
+    pub fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.entries.get(hash).is_some()
+    }
+
+    /// The valid key with this hash.
+    pub async fn get(&self, app: &App, hash: [u8; 32]) -> Result<Option<ApiKeyRow>, Problem> {
+        if let Some(entry) = self.entries.get(&hash)
+            && entry.looked_up.elapsed() < FRESH
+            && bool::from(entry.hash.ct_eq(&hash))
+        {
+            return Ok(Some(entry.key));
+        }
+        let looked_up = Instant::now();
+        let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
+        let found = organizations::key_by_secret_hash(&view, &keys::hex(&hash)).await?;
+        let Some(key) = found.filter(|key| !key.revoked) else {
+            self.entries.remove(&hash);
+            return Ok(None);
+        };
+        self.entries.insert(hash, Entry { hash, key: key.clone(), looked_up });
+        Ok(Some(key))
+    }
+}

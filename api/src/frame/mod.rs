@@ -1,0 +1,150 @@
+//! What surrounds every request: its id and trace, limits, cross-origin rules, safety headers, the
+//! metric, and the one place where problems are written out.
+
+mod body;
+mod cors;
+mod headers;
+mod scope;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt;
+use poem::{Endpoint, IntoResponse, PathPattern, Request, Response, Result, http::Method};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+pub(crate) use body::BodyError;
+pub(crate) use scope::Scope;
+
+use crate::{
+    problem::{Code, Problem},
+    routes::Routes,
+    state::App,
+};
+
+/// Route label of requests that match no route, so that guessed paths make no new series.
+const UNKNOWN_ROUTE: &str = "unknown";
+
+pub(crate) struct Frame<E> {
+    inner: E,
+    app: App,
+    routes: Routes,
+    cors: cors::Cors,
+    headers: headers::Headers,
+    /// Put before the path of the page that explains a problem.
+    base: String,
+}
+
+impl<E> Frame<E> {
+    pub fn new(inner: E, app: App, routes: Routes) -> Self {
+        let options = &app.options;
+        let base = options.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+        Self {
+            cors: cors::Cors::new(&options.cors_origins),
+            headers: headers::Headers::new(options.public_url.as_ref()),
+            base: base.unwrap_or_default().to_owned(),
+            inner,
+            app,
+            routes,
+        }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let started = Instant::now();
+        let scope = Arc::new(Scope::of(&request, &**self.app.journal.clock()));
+        let origin = request.headers().get(poem::http::header::ORIGIN).cloned();
+        request.set_data(Arc::clone(&scope));
+        request.set_data(self.app.clone());
+        let span = tracing::info_span!(
+            "request",
+            request_id = %scope.request_id,
+            trace_id = %scope.trace.trace_id(),
+            method = %request.method(),
+        );
+        let method = method_label(request.method());
+        let answer = match self.cors.preflight(&request) {
+            Some(response) => response,
+            None => self.guarded(request).instrument(span.clone()).await,
+        };
+        let _entered = span.enter();
+        let route = answer
+            .data::<PathPattern>()
+            .and_then(|pattern| self.routes.get(&pattern.0))
+            .map_or(UNKNOWN_ROUTE, |route| route.pattern.as_str())
+            .to_owned();
+        let mut answer = self.written_out(answer, &scope);
+        self.headers.apply(answer.headers_mut(), &scope);
+        self.cors.apply(answer.headers_mut(), origin.as_ref());
+        let (status, elapsed) = (answer.status().as_u16(), started.elapsed());
+        metrics::histogram!("http_request_duration_seconds",
+            "method" => method, "route" => route.clone(), "status" => status.to_string())
+        .record(elapsed.as_secs_f64());
+        tracing::debug!(route, status, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered");
+        Ok(answer)
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Frame<E> {
+    /// The answer within the limits of size and time; a panic becomes a problem.
+    async fn guarded(&self, mut request: Request) -> Response {
+        let options = &self.app.options;
+        if let Err(error) = body::limit(&mut request, options.max_body_bytes, options.body_timeout)
+        {
+            return Problem::from(&error).into_response();
+        }
+        let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        match tokio::time::timeout(options.request_timeout, call).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(error))) => Problem::of_poem(error).into_response(),
+            Ok(Err(_panic)) => {
+                tracing::error!("a handler panicked");
+                Problem::new(Code::Internal, "the request failed on our side; it has been logged")
+                    .into_response()
+            }
+            Err(_elapsed) => {
+                tracing::warn!("the answer took too long");
+                Problem::new(Code::TimedOut, "the answer took too long and was given up")
+                    .into_response()
+            }
+        }
+    }
+
+    /// Makes a problem document of every error, whoever made it.
+    fn written_out(&self, mut response: Response, scope: &Scope) -> Response {
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            return problem.render(&scope.request_id, &self.base);
+        }
+        let status = response.status();
+        if !status.is_client_error() && !status.is_server_error() {
+            return response;
+        }
+        // Only the framework answers so: handlers fail with problems.
+        let code = Code::of_status(status);
+        let mut problem = Problem::new(code, code.title());
+        if code == Code::MethodNotAllowed
+            && let Some(pattern) = response.data::<PathPattern>()
+            && let Some(route) = self.routes.get(&pattern.0)
+        {
+            problem = problem.with_header(poem::http::header::ALLOW, route.allow.clone());
+        }
+        problem.render(&scope.request_id, &self.base)
+    }
+}
+
+/// A bounded label: methods nobody knows are one.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,129 @@
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
+
+use journal::Clock;
+use poem::{Addr, Request, web::RemoteAddr};
+
+use super::headers::REQUEST_ID;
+use crate::quota::Standing;
+
+/// Longest request id taken from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// What is known of a request before anybody looks at it.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub request_id: String,
+    pub trace: Trace,
+    /// None when the connection has no such thing.
+    pub address: Option<IpAddr>,
+    /// Where the caller stands with its quota, once it is known who calls.
+    pub quota: OnceLock<Standing>,
+}
+
+/// A W3C trace context: of the client when it sent a valid one, else a new one.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace {
+    traceparent: String,
+}
+
+impl Scope {
+    pub fn of(request: &Request, clock: &dyn Clock) -> Self {
+        let request_id = request
+            .header(REQUEST_ID)
+            .filter(|id| is_request_id(id))
+            .map_or_else(|| clock.new_id().simple().to_string(), str::to_owned);
+        let trace = request
+            .header("traceparent")
+            .and_then(Trace::parse)
+            .unwrap_or_else(|| Trace::fresh(clock));
+        let address = match request.remote_addr() {
+            RemoteAddr(Addr::SocketAddr(address)) => Some(address.ip().to_canonical()),
+            RemoteAddr(_) => None,
+        };
+        Self { request_id, trace, address, quota: OnceLock::new() }
+    }
+
+    /// The scope that the frame gave to the request.
+    pub fn from_request(request: &Request) -> Option<&Arc<Self>> {
+        request.data()
+    }
+}
+
+impl Trace {
+    /// Version 00 of the header: version, trace id, parent id and flags in hexadecimal.
+    fn parse(header: &str) -> Option<Self> {
+        let mut parts = header.split('-');
+        let version = parts.next()?;
+        let (trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?);
+        let hex = |text: &str, len| {
+            text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let not_zero = |text: &str| text.bytes().any(|b| b != b'0');
+        let fits = hex(version, 2)
+            && version != "ff"
+            && hex(trace, 32)
+            && not_zero(trace)
+            && hex(parent, 16)
+            && not_zero(parent)
+            && hex(flags, 2)
+            && (version != "00" || parts.next().is_none());
+        fits.then(|| Self { traceparent: format!("00-{trace}-{parent}-{flags}") })
+    }
+
+    fn fresh(clock: &dyn Clock) -> Self {
+        // The tail of a UUIDv7 is random; its head is the time.
+        let (trace, parent) = (clock.new_id().simple().to_string(), clock.new_id().as_u128());
+        Self { traceparent: format!("00-{trace}-{:016x}-01", (parent as u64).max(1)) }
+    }
+
+    pub fn traceparent(&self) -> &str {
+        &self.traceparent
+    }
+
+    pub fn trace_id(&self) -> &str {
+        &self.traceparent[3..35]
+    }
+}
+
+fn is_request_id(text: &str) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_valid_traceparent_is_kept_and_others_are_replaced() {
+        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(Trace::parse(given).unwrap().traceparent(), given);
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert!(Trace::parse(bad).is_none(), "{bad} was taken");
+        }
+        let fresh = Trace::fresh(&SystemClock);
+        assert!(Trace::parse(fresh.traceparent()).is_some());
+        assert_eq!(fresh.trace_id().len(), 32);
+    }
+
+    #[test]
+    fn a_request_id_cannot_smuggle_anything_into_a_log_line() {
+        assert!(is_request_id("01J9-abc_DEF.2"));
+        for bad in ["", "a b", "a\nb", "a\"b", "é", &"x".repeat(129)] {
+            assert!(!is_request_id(bad));
+        }
+    }
+}

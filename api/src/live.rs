@@ -1,0 +1,150 @@
+//! What live answers have in common: their number is bounded and counted, and their form.
+
+use std::{
+    collections::HashMap,
+    io,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use domain::ids::ApiKeyId;
+use futures::Stream;
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse,
+    registry::{
+        MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+    },
+    types::Type,
+};
+
+use crate::problem::{Code, Problem};
+
+const CONTENT_TYPE: &str = "text/event-stream";
+
+/// Milliseconds after which a client shall come back.
+pub(crate) const RETRY_MS: u64 = 2000;
+
+/// Live streams open now, by key. A key without any is not held.
+pub(crate) struct Slots {
+    limit: u32,
+    open: Arc<Mutex<HashMap<ApiKeyId, u32>>>,
+}
+
+/// Held by a live stream for as long as it lives.
+pub(crate) struct Slot {
+    key: ApiKeyId,
+    open: Arc<Mutex<HashMap<ApiKeyId, u32>>>,
+}
+
+impl Slots {
+    pub fn new(limit: u32) -> Self {
+        Self { limit, open: Arc::default() }
+    }
+
+    pub fn take(&self, key: ApiKeyId) -> Result<Slot, Problem> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(key).or_default();
+        if *count >= self.limit {
+            let detail = format!("this key has {} live streams open, the most it may", self.limit);
+            return Err(Problem::new(Code::TooManyStreams, detail).retry_after(5));
+        }
+        *count += 1;
+        metrics::gauge!("sse_clients").increment(1.0);
+        Ok(Slot { key, open: Arc::clone(&self.open) })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        metrics::gauge!("sse_clients").decrement(1.0);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// The head of every event stream: when to come back.
+pub(crate) fn opening() -> Bytes {
+    format!("retry: {RETRY_MS}\n\n").into()
+}
+
+/// A sign of life. It moves the last event id of the client to `id`, so that it resumes from there.
+pub(crate) fn alive(id: u64) -> Bytes {
+    format!(": alive\nid: {id}\n\n").into()
+}
+
+/// One event. `data` must be of one line, as JSON is.
+pub(crate) fn event(id: u64, name: &str, data: &str) -> Bytes {
+    format!("id: {id}\nevent: {name}\ndata: {data}\n\n").into()
+}
+
+/// An answer of the type `text/event-stream`, whose events carry `T` as JSON.
+pub(crate) struct Live<T> {
+    response: Response,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Live<T> {
+    pub fn new(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        let response = Response::builder()
+            .content_type(CONTENT_TYPE)
+            .header("x-accel-buffering", "no")
+            .body(Body::from_bytes_stream(stream));
+        Self { response, of: PhantomData }
+    }
+}
+
+impl<T: Send> IntoResponse for Live<T> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+impl<T: Type> ApiResponse for Live<T> {
+    fn meta() -> MetaResponses {
+        let schema = MetaSchema {
+            items: Some(Box::new(T::schema_ref())),
+            ..MetaSchema::new_with_format("array", "event-stream")
+        };
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "Server-sent events, without an end of their own.",
+                status: Some(200),
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: CONTENT_TYPE,
+                    schema: MetaSchemaRef::Inline(Box::new(schema)),
+                }],
+                headers: Vec::new(),
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::ApiKeyId;
+
+    use super::*;
+
+    #[test]
+    fn a_key_gets_its_streams_back_when_they_end() {
+        let slots = Slots::new(2);
+        let key = ApiKeyId::from_uuid(uuid::Uuid::nil());
+        let first = slots.take(key).unwrap();
+        let _second = slots.take(key).unwrap();
+        assert!(slots.take(key).is_err());
+        drop(first);
+        assert!(slots.take(key).is_ok());
+    }
+}

@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use url::Url;
+
+/// Limits and addresses of the front end.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How clients reach the server. With `https` browsers are told to stay with it.
+    pub public_url: Option<Url>,
+    /// Origins whose pages may call the API, exactly as browsers send them.
+    pub cors_origins: Vec<String>,
+    /// Connections open at the same time; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Bytes of a request head.
+    pub max_header_bytes: usize,
+    /// Bytes of a request body.
+    pub max_body_bytes: u64,
+    /// For the whole head of a request, idle time between two requests included.
+    pub header_timeout: Duration,
+    /// For the whole body of a request.
+    pub body_timeout: Duration,
+    /// For the head of the answer. The body of an answer may take as long as it moves.
+    pub request_timeout: Duration,
+    /// A connection on which a write makes no progress for so long is closed.
+    pub write_timeout: Duration,
+    /// How long open requests may go on at shutdown.
+    pub drain_timeout: Duration,
+    /// Requests a minute of one API key.
+    pub requests_per_minute: u32,
+    /// Failed authentications a minute of one client address.
+    pub failures_per_minute: u32,
+    /// Live streams open at the same time of one API key.
+    pub streams_per_key: u32,
+    /// Pause after which a live stream shows that it is alive.
+    pub keep_alive: Duration,
+    /// Wait of a read with `Millrace-Min-Position` when the client names none.
+    pub default_wait: Duration,
+    /// Longest wait a client can ask for.
+    pub max_wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            cors_origins: Vec::new(),
+            max_connections: 4096,
+            max_header_bytes: 32 * 1024,
+            max_body_bytes: 1024 * 1024,
+            header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+            requests_per_minute: 6000,
+            failures_per_minute: 60,
+            streams_per_key: 32,
+            keep_alive: Duration::from_secs(15),
+            default_wait: Duration::from_secs(2),
+            max_wait: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+use poem::http::StatusCode;
+
+/// What went wrong, as a stable name that programs may rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    BadRequest,
+    InvalidParameter,
+    InvalidBody,
+    Unauthenticated,
+    NotFound,
+    NoSuchRoute,
+    MethodNotAllowed,
+    NotAcceptable,
+    RequestTooSlow,
+    Conflict,
+    VersionMismatch,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    IdempotencyKeyReused,
+    TooManyRequests,
+    TooManyStreams,
+    Internal,
+    Overloaded,
+    StaleRead,
+    Unavailable,
+    TimedOut,
+}
+
+impl Code {
+    pub const ALL: [Self; 22] = [
+        Self::BadRequest,
+        Self::InvalidParameter,
+        Self::InvalidBody,
+        Self::Unauthenticated,
+        Self::NotFound,
+        Self::NoSuchRoute,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::RequestTooSlow,
+        Self::Conflict,
+        Self::VersionMismatch,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+        Self::IdempotencyKeyReused,
+        Self::TooManyRequests,
+        Self::TooManyStreams,
+        Self::Internal,
+        Self::Overloaded,
+        Self::StaleRead,
+        Self::Unavailable,
+        Self::TimedOut,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::InvalidParameter => "invalid-parameter",
+            Self::InvalidBody => "invalid-body",
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotFound => "not-found",
+            Self::NoSuchRoute => "no-such-route",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NotAcceptable => "not-acceptable",
+            Self::RequestTooSlow => "request-too-slow",
+            Self::Conflict => "conflict",
+            Self::VersionMismatch => "version-mismatch",
+            Self::BodyTooLarge => "body-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::ValidationFailed => "validation-failed",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::TooManyRequests => "too-many-requests",
+            Self::TooManyStreams => "too-many-streams",
+            Self::Internal => "internal",
+            Self::Overloaded => "overloaded",
+            Self::StaleRead => "stale-read",
+            Self::Unavailable => "unavailable",
+            Self::TimedOut => "timed-out",
+        }
+    }
+
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest | Self::InvalidParameter | Self::InvalidBody => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::RequestTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ValidationFailed | Self::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::TooManyRequests | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Overloaded | Self::StaleRead | Self::Unavailable | Self::TimedOut => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// The same for every occurrence; the detail says what happened in this one.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest => "The request cannot be understood",
+            Self::InvalidParameter => "A parameter or header has a value that does not fit",
+            Self::InvalidBody => "The body cannot be understood",
+            Self::Unauthenticated => "A valid API key is needed",
+            Self::NotFound => "There is no such resource",
+            Self::NoSuchRoute => "There is nothing at this path",
+            Self::MethodNotAllowed => "The resource does not know this method",
+            Self::NotAcceptable => "The resource has no form that was asked for",
+            Self::RequestTooSlow => "The request took too long to arrive",
+            Self::Conflict => "The state of the resource does not allow this",
+            Self::VersionMismatch => "The resource has another version than the one pinned",
+            Self::BodyTooLarge => "The body is larger than allowed",
+            Self::UnsupportedMediaType => "The body has a content type that is not taken here",
+            Self::ValidationFailed => "The request is understood, but its content is not allowed",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
+            Self::TooManyRequests => "The quota is used up for the moment",
+            Self::TooManyStreams => "Too many live streams are open",
+            Self::Internal => "Something failed on our side",
+            Self::Overloaded => "More commands are waiting than the log can take",
+            Self::StaleRead => "The view has not reached the position asked for",
+            Self::Unavailable => "A part that the answer needs is not available",
+            Self::TimedOut => "The answer took too long",
+        }
+    }
+
+    /// What the caller can do about it.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::BadRequest | Self::InvalidParameter | Self::InvalidBody => {
+                "Correct the request; `errors` names the places. Repeating it unchanged fails again."
+            }
+            Self::Unauthenticated => {
+                "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked."
+            }
+            Self::NotFound => {
+                "Check the id. What belongs to another organisation is answered in the same way."
+            }
+            Self::NoSuchRoute => "Check the path against the API document.",
+            Self::MethodNotAllowed => "Check the method against the API document.",
+            Self::NotAcceptable => "Ask for one of the forms that the API document lists.",
+            Self::RequestTooSlow => "Send the request again without pausing.",
+            Self::Conflict => "Read the resource again and decide anew.",
+            Self::VersionMismatch => {
+                "Read the resource again and send its present `ETag` as `If-Match`, or leave it out."
+            }
+            Self::BodyTooLarge => "Send a smaller body; the detail names the limit.",
+            Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
+            Self::ValidationFailed => "Correct the fields named in `errors`.",
+            Self::IdempotencyKeyReused => {
+                "Use a fresh key for a new request; repeat a request only unchanged under its key."
+            }
+            Self::TooManyRequests => "Wait for as many seconds as `Retry-After` says.",
+            Self::TooManyStreams => "Close a stream before opening another.",
+            Self::Internal => "Try again; tell the operator the `request_id` when it stays.",
+            Self::Overloaded | Self::Unavailable | Self::TimedOut => {
+                "Try again after `Retry-After`; with an `Idempotency-Key` that is safe for commands too."
+            }
+            Self::StaleRead => {
+                "Try again after `Retry-After`, or read without `Millrace-Min-Position`."
+            }
+        }
+    }
+
+    /// The code for an answer of which only the status is known.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthenticated,
+            StatusCode::NOT_FOUND => Self::NoSuchRoute,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::NOT_ACCEPTABLE => Self::NotAcceptable,
+            StatusCode::REQUEST_TIMEOUT => Self::RequestTooSlow,
+            StatusCode::CONFLICT => Self::Conflict,
+            StatusCode::PRECONDITION_FAILED => Self::VersionMismatch,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::UNPROCESSABLE_ENTITY => Self::ValidationFailed,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooManyRequests,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            status if status.is_client_error() => Self::BadRequest,
+            _ => Self::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own_and_an_error_status() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+        }
+    }
+}

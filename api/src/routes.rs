@@ -1,0 +1,131 @@
+use std::collections::HashMap;
+
+use poem::{
+    Endpoint, EndpointExt, IntoResponse, Request, Response, Result,
+    endpoint::BoxEndpoint,
+    http::{HeaderValue, Method},
+};
+use poem_openapi::{
+    OpenApi,
+    registry::{MetaApi, Registry},
+};
+
+use crate::problem::Problem;
+
+/// The paths of the API under the patterns that the router reports.
+pub(crate) struct Routes(HashMap<String, Route>);
+
+pub(crate) struct Route {
+    /// As the document writes it, `/v1/scans/{id}`.
+    pub pattern: String,
+    /// Methods, as the header `Allow` lists them.
+    pub allow: HeaderValue,
+}
+
+impl Routes {
+    pub fn of<T: OpenApi>() -> Self {
+        let mut methods: HashMap<String, Vec<&'static str>> = HashMap::new();
+        for path in T::meta().into_iter().flat_map(|api| api.paths) {
+            let known = methods.entry(path.path).or_default();
+            for operation in path.operations {
+                known.extend(match operation.method {
+                    Method::GET => &["GET", "HEAD"][..],
+                    Method::POST => &["POST"],
+                    Method::DELETE => &["DELETE"],
+                    _ => &[],
+                });
+            }
+        }
+        Self(
+            methods
+                .into_iter()
+                .map(|(pattern, methods)| {
+                    let allow = HeaderValue::try_from(methods.join(", "));
+                    let allow = allow.unwrap_or(HeaderValue::from_static(""));
+                    (routed(&pattern), Route { pattern, allow })
+                })
+                .collect(),
+        )
+    }
+
+    pub fn get(&self, routed: &str) -> Option<&Route> {
+        self.0.get(routed)
+    }
+}
+
+/// The router names parameters by their number: `/v1/scans/:param0`.
+fn routed(pattern: &str) -> String {
+    let mut number = 0;
+    let parts = pattern.split('/').map(|part| {
+        if part.starts_with('{') {
+            number += 1;
+            format!(":param{}", number - 1)
+        } else {
+            part.to_owned()
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// An API whose endpoints fail with problems, before the framework makes text of their errors.
+pub(crate) struct WithProblems<T>(pub T);
+
+impl<T: OpenApi> OpenApi for WithProblems<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let mut plain = HashMap::new();
+        self.0.add_routes(&mut plain);
+        for (path, methods) in plain {
+            for (method, endpoint) in methods {
+                let wrapped = Catching(endpoint).boxed();
+                table.entry(path.clone()).or_default().insert(method, wrapped);
+            }
+        }
+    }
+}
+
+struct Catching(BoxEndpoint<'static>);
+
+impl Endpoint for Catching {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(match self.0.call(request).await {
+            Ok(response) => response,
+            Err(error) => Problem::of_poem(error).into_response(),
+        })
+    }
+}
+
+/// The document of an API that cannot be called: it needs no state.
+pub(crate) struct Undone<T>(pub std::marker::PhantomData<T>);
+
+impl<T: OpenApi> OpenApi for Undone<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patterns_of_the_document_are_found_under_those_of_the_router() {
+        assert_eq!(routed("/v1/scans/{id}/logs"), "/v1/scans/:param0/logs");
+        assert_eq!(routed("/v1/{a}/{b}"), "/v1/:param0/:param1");
+    }
+}

@@ -1,0 +1,127 @@
+use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+
+use domain::{Decide, ids::ApiKeyId};
+use journal::{
+    Bus, Committed, Context, ExecuteError, Journal, LogArchive, LogStream, jobs::JobStream,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use poem::Request;
+use projections::Views;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{
+    Options, auth::KeyCache, health::Check, live::Slots, problem::Problem, quota::Quotas,
+};
+
+/// Everything the front end works with.
+#[derive(Clone)]
+pub struct ApiState {
+    pub journal: Journal,
+    pub views: Views,
+    pub bus: Bus,
+    /// Output of running jobs.
+    pub logs: LogStream,
+    /// Output of ended jobs.
+    pub archive: LogArchive,
+    /// Where running jobs are told to end.
+    pub jobs: JobStream,
+    pub metrics: PrometheusHandle,
+    /// What readiness asks beside Postgres, NATS and the projections.
+    pub checks: Vec<Check>,
+    pub options: Options,
+}
+
+/// The state together with what the front end itself keeps. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    state: ApiState,
+    pub keys: KeyCache,
+    pub quotas: Quotas<ApiKeyId>,
+    pub failures: Quotas<Option<IpAddr>>,
+    pub streams: Slots,
+    /// Live streams end when it is cancelled.
+    pub stop: CancellationToken,
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Deref for Inner {
+    type Target = ApiState;
+
+    fn deref(&self) -> &ApiState {
+        &self.state
+    }
+}
+
+impl App {
+    pub fn new(state: ApiState, stop: CancellationToken) -> Self {
+        let options = &state.options;
+        Self(Arc::new(Inner {
+            keys: KeyCache::new(),
+            quotas: Quotas::new("key", options.requests_per_minute),
+            failures: Quotas::new("address", options.failures_per_minute),
+            streams: Slots::new(options.streams_per_key),
+            state,
+            stop,
+        }))
+    }
+
+    /// The application that serves the request.
+    pub fn of(request: &Request) -> Option<&Self> {
+        request.data()
+    }
+
+    /// Carries out a command. It is finished even when the client goes away meanwhile.
+    pub async fn execute<A>(
+        &self,
+        context: Context,
+        id: String,
+        command: A::Command,
+    ) -> Result<Committed, Problem>
+    where
+        A: Decide,
+        A::Command: 'static,
+        Problem: From<A::Error>,
+    {
+        let journal = self.journal.clone();
+        let work = async move { journal.execute::<A>(&context, &id, command).await };
+        match tokio::spawn(work.in_current_span()).await {
+            Ok(result) => result.map_err(refusal),
+            Err(aborted) => Err(Problem::internal(&aborted)),
+        }
+    }
+
+    /// How long a read may wait for its view: what the client asked for, within bounds.
+    pub fn wait(&self, asked: Option<Duration>) -> Duration {
+        asked.unwrap_or(self.options.default_wait).min(self.options.max_wait)
+    }
+}
+
+fn refusal<E: std::error::Error + 'static>(error: ExecuteError<E>) -> Problem
+where
+    Problem: From<E>,
+{
+    use crate::problem::Code;
+    match error {
+        ExecuteError::Refused(error) => error.into(),
+        ExecuteError::OtherOrganization => Problem::not_found(),
+        // An aggregate without events does not exist, whatever version was pinned.
+        ExecuteError::VersionMismatch { actual: 0, .. } => Problem::not_found(),
+        ExecuteError::VersionMismatch { expected, actual } => Problem::new(
+            Code::VersionMismatch,
+            format!("the resource is at version {actual}, not at version {expected}"),
+        ),
+        ExecuteError::Append(error) => error.into(),
+        ExecuteError::Load(error) => error.into(),
+        ExecuteError::Encode(error) => Problem::internal(&error),
+    }
+}

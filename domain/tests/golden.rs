@@ -1,0 +1,66 @@
+//! Every event version ever written is read for ever. A golden file is added with a new version
+//! and never changed again.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use cqrs_es::{Aggregate, DomainEvent};
+use domain::{Event, event::catalogue, organizations::Organization, scans::Scan};
+use serde_json::Value;
+
+fn golden() -> BTreeMap<(String, u32), Value> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../schemas/golden");
+    let files = fs::read_dir(folder).unwrap();
+    files
+        .map(|file| {
+            let path = file.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let (name, version) = stem.rsplit_once(".v").unwrap();
+            let payload = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            ((name.to_owned(), version.parse().unwrap()), payload)
+        })
+        .collect()
+}
+
+#[test]
+fn golden_events_decode() {
+    for ((name, version), payload) in golden() {
+        let (aggregate, _) = name.split_once('.').unwrap();
+        let events = Event::decode(aggregate, &name, version, payload)
+            .unwrap_or_else(|error| panic!("{name} of version {version}: {error:?}"));
+        for event in events {
+            match event {
+                Event::Organization(event) => Organization::default().apply(event),
+                Event::Scan(event) => Scan::default().apply(event),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_event_type_has_a_golden_file_of_its_current_version() {
+    let golden = golden();
+    for event_type in catalogue() {
+        let key = (event_type.name.to_owned(), event_type.version);
+        assert!(golden.contains_key(&key), "schemas/golden lacks {key:?}");
+    }
+}
+
+/// A field that was dropped or renamed would still decode; it would not come out again.
+#[test]
+fn events_of_the_current_version_are_written_as_they_were_read() {
+    for ((name, version), payload) in golden() {
+        let current = catalogue().find(|event_type| event_type.name == name);
+        if current.is_none_or(|event_type| event_type.version != version) {
+            continue;
+        }
+        let (aggregate, _) = name.split_once('.').unwrap();
+        let events = Event::decode(aggregate, &name, version, payload.clone()).unwrap();
+        let [event] = events.as_slice() else { panic!("{name} became {events:?}") };
+        let (written, event_type, event_version) = match event {
+            Event::Organization(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
+            Event::Scan(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
+        };
+        assert_eq!(written.unwrap(), payload, "{name}");
+        assert_eq!((event_type, event_version), (name, version.to_string()));
+    }
+}

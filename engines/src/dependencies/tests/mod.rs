@@ -1,0 +1,5 @@
+mod cvss;
+mod lockfiles;
+mod matching;
+mod runs;
+mod versions;

@@ -1,0 +1,286 @@
+use std::collections::HashSet;
+
+use domain::{ClaimChange, Timestamp};
+use sqlx::{Connection, PgConnection, Row};
+use uuid::Uuid;
+
+use super::{AppendError, AppendRequest, Appended};
+
+/// Requests that touch nothing in common, to be appended in one round trip.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub requests: Vec<AppendRequest>,
+    pub bytes: usize,
+    events: usize,
+    streams: HashSet<(&'static str, String)>,
+    claims: HashSet<(&'static str, String)>,
+    keys: HashSet<(Uuid, String)>,
+}
+
+impl Batch {
+    /// Takes the request in, or gives it back when it shares a stream, a claim or a key with
+    /// another one: it then belongs into the next batch.
+    pub fn add(&mut self, request: AppendRequest) -> Result<(), AppendRequest> {
+        let stream = (request.aggregate_type, request.aggregate_id.clone());
+        let claims: Vec<_> = request.claims.iter().map(claim_key).collect();
+        let key = request.idempotency.as_ref().map(|key| (request.org.uuid(), key.key.clone()));
+        let collides = self.streams.contains(&stream)
+            || claims.iter().any(|claim| self.claims.contains(claim))
+            || key.as_ref().is_some_and(|key| self.keys.contains(key));
+        if collides {
+            return Err(request);
+        }
+        self.streams.insert(stream);
+        self.claims.extend(claims);
+        self.keys.extend(key);
+        self.bytes += request.bytes();
+        self.events += request.events.len();
+        self.requests.push(request);
+        Ok(())
+    }
+
+    /// Appends all requests; each gets its own verdict, in their order.
+    pub async fn append(
+        &self,
+        connection: &mut PgConnection,
+        now: Timestamp,
+    ) -> Result<(Vec<Result<Appended, AppendError>>, u64), sqlx::Error> {
+        let outcome = self.columns().call(connection, now).await?;
+        let mut verdicts = Vec::with_capacity(self.requests.len());
+        let mut position = outcome.base;
+        for (request, status) in self.requests.iter().zip(outcome.status) {
+            verdicts.push(match status {
+                0 => {
+                    position += request.events.len() as u64;
+                    Ok(Appended {
+                        last_position: position,
+                        version: request.expected_version + request.events.len() as u64,
+                        recorded_at: outcome.appended_at,
+                    })
+                }
+                1 => Err(earlier_result(connection, request).await?),
+                2 => Err(taken_claim(connection, request).await?),
+                _ => Err(request.conflict()),
+            });
+        }
+        Ok((verdicts, position))
+    }
+
+    /// What became of the batch whose answer was lost with its connection: the verdicts of the
+    /// requests that are known to be in the log, none where that cannot be told from the log.
+    pub async fn recall(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Option<Appended>>, sqlx::Error> {
+        let mut recalled = Vec::with_capacity(self.requests.len());
+        for request in &self.requests {
+            let Some(last) = request.events.last() else {
+                recalled.push(None);
+                continue;
+            };
+            let version = request.expected_version + request.events.len() as u64;
+            let row = sqlx::query(
+                "SELECT position, recorded_at FROM events
+                 WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3
+                   AND event_id = $4",
+            )
+            .bind(request.aggregate_type)
+            .bind(&request.aggregate_id)
+            .bind(version as i64)
+            .bind(last.event_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+            recalled.push(match row {
+                None => None,
+                Some(row) => Some(Appended {
+                    last_position: row.try_get::<i64, _>("position")? as u64,
+                    version,
+                    recorded_at: row.try_get("recorded_at")?,
+                }),
+            });
+        }
+        Ok(recalled)
+    }
+
+    fn columns(&self) -> Columns {
+        let mut columns = Columns::default();
+        for (index, request) in self.requests.iter().enumerate() {
+            columns.push(index as i32 + 1, request);
+        }
+        columns
+    }
+}
+
+fn claim_key(change: &ClaimChange) -> (&'static str, String) {
+    match change {
+        ClaimChange::Take { kind, key } | ClaimChange::Release { kind, key } => (kind, key.clone()),
+    }
+}
+
+/// The earlier result under the request's key, or the refusal of a key used for something else.
+pub(super) async fn earlier_result(
+    connection: &mut PgConnection,
+    request: &AppendRequest,
+) -> Result<AppendError, sqlx::Error> {
+    let Some(key) = &request.idempotency else {
+        return Ok(AppendError::KeyReused);
+    };
+    let stored = crate::idempotency::find(connection, request.org, key).await?;
+    Ok(match stored {
+        Some(crate::idempotency::Found::Same(result)) => AppendError::Duplicate(Box::new(result)),
+        // Removed by age between the two statements: as if it had never been there.
+        None => request.conflict(),
+        Some(crate::idempotency::Found::Other) => AppendError::KeyReused,
+    })
+}
+
+async fn taken_claim(
+    connection: &mut PgConnection,
+    request: &AppendRequest,
+) -> Result<AppendError, sqlx::Error> {
+    let mut wanted = request.claims.iter().filter_map(|change| match change {
+        ClaimChange::Take { kind, key } => Some((*kind, key)),
+        ClaimChange::Release { .. } => None,
+    });
+    let first = wanted.clone().next();
+    for (kind, key) in wanted.by_ref() {
+        let taken = sqlx::query(
+            "SELECT 1 FROM claims
+             WHERE kind = $1 AND key = $2 AND NOT (aggregate_type = $3 AND aggregate_id = $4)",
+        )
+        .bind(kind)
+        .bind(key)
+        .bind(request.aggregate_type)
+        .bind(&request.aggregate_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if taken.is_some() {
+            return Ok(AppendError::Claimed { kind, key: key.clone() });
+        }
+    }
+    Ok(match first {
+        Some((kind, key)) => AppendError::Claimed { kind, key: key.clone() },
+        None => request.conflict(),
+    })
+}
+
+struct Outcome {
+    base: u64,
+    appended_at: Timestamp,
+    status: Vec<i32>,
+}
+
+/// The arguments of `append_batch`, column by column.
+#[derive(Default)]
+struct Columns {
+    r_org: Vec<Uuid>,
+    r_type: Vec<&'static str>,
+    r_id: Vec<String>,
+    r_expected: Vec<i64>,
+    r_count: Vec<i32>,
+    r_key: Vec<Option<String>>,
+    r_hash: Vec<Option<Vec<u8>>>,
+    c_request: Vec<i32>,
+    c_take: Vec<bool>,
+    c_kind: Vec<&'static str>,
+    c_key: Vec<String>,
+    e_request: Vec<i32>,
+    e_aggregate_type: Vec<&'static str>,
+    e_aggregate_id: Vec<String>,
+    e_sequence: Vec<i64>,
+    e_type: Vec<String>,
+    e_version: Vec<String>,
+    e_payload: Vec<String>,
+    e_metadata: Vec<String>,
+    e_event: Vec<Uuid>,
+    e_org: Vec<Uuid>,
+    e_command: Vec<Uuid>,
+    e_correlation: Vec<Uuid>,
+    e_causation: Vec<Option<Uuid>>,
+    e_actor: Vec<String>,
+}
+
+impl Columns {
+    fn push(&mut self, number: i32, request: &AppendRequest) {
+        self.r_org.push(request.org.uuid());
+        self.r_type.push(request.aggregate_type);
+        self.r_id.push(request.aggregate_id.clone());
+        self.r_expected.push(request.expected_version as i64);
+        self.r_count.push(request.events.len() as i32);
+        self.r_key.push(request.idempotency.as_ref().map(|key| key.key.clone()));
+        self.r_hash.push(request.idempotency.as_ref().map(|key| key.request_hash.to_vec()));
+        for change in &request.claims {
+            let (kind, key) = claim_key(change);
+            self.c_request.push(number);
+            self.c_take.push(matches!(change, ClaimChange::Take { .. }));
+            self.c_kind.push(kind);
+            self.c_key.push(key);
+        }
+        for (offset, event) in request.events.iter().enumerate() {
+            self.e_request.push(number);
+            self.e_aggregate_type.push(request.aggregate_type);
+            self.e_aggregate_id.push(request.aggregate_id.clone());
+            self.e_sequence.push((request.expected_version + 1) as i64 + offset as i64);
+            self.e_type.push(event.event_type.clone());
+            self.e_version.push(event.event_version.clone());
+            self.e_payload.push(event.payload.clone());
+            self.e_metadata.push(request.metadata.clone());
+            self.e_event.push(event.event_id);
+            self.e_org.push(request.org.uuid());
+            self.e_command.push(request.command_id);
+            self.e_correlation.push(request.correlation_id);
+            self.e_causation.push(request.causation_id);
+            self.e_actor.push(request.actor.clone());
+        }
+    }
+
+    async fn call(
+        &self,
+        connection: &mut PgConnection,
+        now: Timestamp,
+    ) -> Result<Outcome, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT base, appended_at, status FROM append_batch(
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 $19, $20, $21, $22, $23, $24, $25, $26)",
+        )
+        .bind(now)
+        .bind(&self.r_org)
+        .bind(&self.r_type)
+        .bind(&self.r_id)
+        .bind(&self.r_expected)
+        .bind(&self.r_count)
+        .bind(&self.r_key)
+        .bind(&self.r_hash)
+        .bind(&self.c_request)
+        .bind(&self.c_take)
+        .bind(&self.c_kind)
+        .bind(&self.c_key)
+        .bind(&self.e_request)
+        .bind(&self.e_aggregate_type)
+        .bind(&self.e_aggregate_id)
+        .bind(&self.e_sequence)
+        .bind(&self.e_type)
+        .bind(&self.e_version)
+        .bind(&self.e_payload)
+        .bind(&self.e_metadata)
+        .bind(&self.e_event)
+        .bind(&self.e_org)
+        .bind(&self.e_command)
+        .bind(&self.e_correlation)
+        .bind(&self.e_causation)
+        .bind(&self.e_actor)
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(Outcome {
+            base: row.try_get::<i64, _>("base")? as u64,
+            appended_at: row.try_get("appended_at")?,
+            status: row.try_get("status")?,
+        })
+    }
+}
+
+/// Whether the server answers on this connection.
+pub(super) async fn is_alive(connection: &mut PgConnection) -> bool {
+    connection.ping().await.is_ok()
+}

@@ -1,0 +1,296 @@
+use std::{hash::BuildHasher, sync::Arc, time::Duration};
+
+use cqrs_es::DomainEvent;
+use domain::{Decide, Decision, Timestamp};
+use rand::Rng;
+
+use crate::{
+    AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, StoredResult,
+    idempotency::{self, Found},
+    load::{self, Loaded},
+};
+
+/// A version conflict is retried this often before it is shown to the caller.
+const ATTEMPTS: u32 = 8;
+/// Events between two snapshots of one aggregate: folding fewer costs less than reading one.
+const SNAPSHOT_EVERY: u64 = 100;
+
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub aggregate_id: String,
+    /// Position of the last event of the aggregate.
+    pub position: u64,
+    /// Sequence of the last event of the aggregate.
+    pub sequence: u64,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Events were appended.
+    Applied,
+    /// The state already was as asked for.
+    AlreadyApplied,
+    /// The idempotency key was used before: this is what came of it then.
+    Replayed,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError<E: std::error::Error + 'static> {
+    /// The rules of the aggregate say no.
+    #[error(transparent)]
+    Refused(E),
+    /// The aggregate belongs to another organisation; to the caller it does not exist.
+    #[error("the aggregate belongs to another organisation")]
+    OtherOrganization,
+    #[error("the aggregate is at version {actual}, not at version {expected}")]
+    VersionMismatch { expected: u64, actual: u64 },
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("an event could not be written as JSON")]
+    Encode(#[from] serde_json::Error),
+}
+
+impl Journal {
+    /// Carries out a command on one aggregate: load, decide, append. The one way in.
+    ///
+    /// A version conflict is retried on the newer state, unless the caller pinned a version.
+    pub async fn execute<A>(
+        &self,
+        context: &Context,
+        id: &str,
+        command: A::Command,
+    ) -> Result<Committed, ExecuteError<A::Error>>
+    where
+        A: Decide,
+    {
+        // Commands of this process on one aggregate queue here instead of conflicting in the log.
+        let stripe = self.hasher.hash_one((A::TYPE, id)) as usize % self.stripes.len();
+        let _turn = self.stripes[stripe].lock().await;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.attempt::<A>(context, id, command.clone()).await {
+                Err(ExecuteError::Append(AppendError::Conflict { .. }))
+                    if attempt < ATTEMPTS && context.expected_version.is_none() =>
+                {
+                    self.cache.remove(A::TYPE, id);
+                    let jitter = rand::rng().random_range(1..=1 << attempt.min(6));
+                    tokio::time::sleep(Duration::from_millis(jitter)).await;
+                }
+                Err(ExecuteError::Append(AppendError::Conflict { expected }))
+                    if context.expected_version.is_some() =>
+                {
+                    self.cache.remove(A::TYPE, id);
+                    let actual = self.load::<A>(id).await?.version;
+                    return Err(ExecuteError::VersionMismatch { expected, actual });
+                }
+                Err(ExecuteError::Append(AppendError::Duplicate(result))) => {
+                    return Ok(replayed(*result));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn attempt<A>(
+        &self,
+        context: &Context,
+        id: &str,
+        command: A::Command,
+    ) -> Result<Committed, ExecuteError<A::Error>>
+    where
+        A: Decide,
+    {
+        let (mut loaded, cached) = match self.cache.get::<A>(id) {
+            Some(loaded) => (loaded, true),
+            None => (Arc::new(self.load::<A>(id).await?), false),
+        };
+        let mut decision = decide(&loaded, context, command.clone());
+        // A "no" must not rest on a state that another process has moved on.
+        if cached && !matches!(decision, Ok(Decision::Accept(_))) {
+            let mut fresh = (*loaded).clone();
+            if load::catch_up(&self.pool, id, &mut fresh).await? {
+                decision = decide(&fresh, context, command);
+                loaded = Arc::new(fresh);
+                self.cache.put(id, Arc::clone(&loaded));
+            }
+        }
+        match decision {
+            Ok(Decision::Accept(events)) => self.append(context, id, &loaded, events).await,
+            Ok(Decision::AlreadyApplied) => {
+                if let Some(result) = self.replay_of(context).await? {
+                    return Ok(result);
+                }
+                if context.idempotency.is_some() {
+                    self.append(context, id, &loaded, Vec::new()).await?;
+                }
+                Ok(committed(id, &loaded, Outcome::AlreadyApplied))
+            }
+            Err(refusal) => match self.replay_of(context).await? {
+                Some(result) => Ok(result),
+                None => Err(refusal),
+            },
+        }
+    }
+
+    pub(crate) async fn append<A>(
+        &self,
+        context: &Context,
+        id: &str,
+        loaded: &Arc<Loaded<A>>,
+        events: Vec<A::Event>,
+    ) -> Result<Committed, ExecuteError<A::Error>>
+    where
+        A: Decide,
+    {
+        let request = self.request::<A>(context, id, loaded.version, &events)?;
+        let appended = self.appender.append(request).await?;
+        if events.is_empty() {
+            return Ok(committed(id, loaded, Outcome::AlreadyApplied));
+        }
+        let mut next = (**loaded).clone();
+        for event in &events {
+            next.state.evolve(event);
+        }
+        next.version = appended.version;
+        next.position = appended.last_position;
+        next.org = Some(context.org.uuid());
+        let next = Arc::new(next);
+        let result = committed(id, &next, Outcome::Applied);
+        if next.version / SNAPSHOT_EVERY > loaded.version / SNAPSHOT_EVERY {
+            self.snapshot(id, Arc::clone(&next));
+        }
+        self.cache.put(id, next);
+        Ok(result)
+    }
+
+    fn request<A: Decide>(
+        &self,
+        context: &Context,
+        id: &str,
+        expected_version: u64,
+        events: &[A::Event],
+    ) -> Result<AppendRequest, serde_json::Error> {
+        let events_json = events
+            .iter()
+            .map(|event| {
+                Ok(NewEvent {
+                    event_id: self.clock.new_id(),
+                    event_type: event.event_type(),
+                    event_version: event.event_version(),
+                    payload: serde_json::to_string(event)?,
+                })
+            })
+            .collect::<Result<_, serde_json::Error>>()?;
+        Ok(AppendRequest {
+            org: context.org,
+            aggregate_type: A::TYPE,
+            aggregate_id: id.to_owned(),
+            expected_version,
+            events: events_json,
+            claims: events.iter().flat_map(A::claims).collect(),
+            idempotency: context.idempotency.clone(),
+            command_id: self.clock.new_id(),
+            correlation_id: context.correlation_id,
+            causation_id: context.causation_id,
+            actor: context.actor.to_string(),
+            metadata: serde_json::to_string(&context.metadata)?,
+        })
+    }
+
+    /// What an earlier request under the caller's idempotency key came to.
+    async fn replay_of<E: std::error::Error + 'static>(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Committed>, ExecuteError<E>> {
+        let Some(key) = &context.idempotency else { return Ok(None) };
+        let mut connection = self.pool.acquire().await.map_err(AppendError::from)?;
+        match idempotency::find(&mut connection, context.org, key)
+            .await
+            .map_err(AppendError::from)?
+        {
+            None => Ok(None),
+            Some(Found::Same(result)) => Ok(Some(replayed(result))),
+            Some(Found::Other) => Err(AppendError::KeyReused.into()),
+        }
+    }
+
+    /// Saves a snapshot in the background. One that cannot be saved is only slower to load.
+    fn snapshot<A: Decide>(&self, id: &str, loaded: Arc<Loaded<A>>) {
+        let Ok(permit) = Arc::clone(&self.snapshots).try_acquire_owned() else { return };
+        let (pool, id) = (self.pool.clone(), id.to_owned());
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(error) = load::save_snapshot(&pool, &id, loaded.version, &loaded).await {
+                tracing::warn!(%error, aggregate = A::TYPE, id, "snapshot not saved");
+            }
+        });
+    }
+
+    async fn load<A: Decide>(&self, id: &str) -> Result<Loaded<A>, LoadError> {
+        load::load(&self.pool, id).await
+    }
+
+    /// The state of an aggregate after its first `up_to_version` events, folded from the events
+    /// alone.
+    pub async fn replay<A: Decide>(&self, id: &str, up_to_version: u64) -> Result<A, LoadError> {
+        Ok(load::replay::<A>(&self.pool, id, up_to_version).await?.state)
+    }
+
+    /// The present state of an aggregate and its version, for whoever must act on it. `None` when
+    /// it does not exist or belongs to another organisation.
+    pub async fn state<A: Decide>(
+        &self,
+        org: domain::ids::OrganizationId,
+        id: &str,
+    ) -> Result<Option<(A, u64)>, LoadError> {
+        let loaded = self.load::<A>(id).await?;
+        Ok((loaded.org == Some(org.uuid())).then_some((loaded.state, loaded.version)))
+    }
+
+    /// Forgets idempotency keys older than `before`; gives how many.
+    pub async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, sqlx::Error> {
+        idempotency::forget(&self.pool, before).await
+    }
+}
+
+fn decide<A>(
+    loaded: &Loaded<A>,
+    context: &Context,
+    command: A::Command,
+) -> Result<Decision<A::Event>, ExecuteError<A::Error>>
+where
+    A: Decide,
+{
+    if loaded.org.is_some_and(|org| org != context.org.uuid()) {
+        return Err(ExecuteError::OtherOrganization);
+    }
+    if let Some(expected) = context.expected_version
+        && expected != loaded.version
+    {
+        return Err(ExecuteError::VersionMismatch { expected, actual: loaded.version });
+    }
+    loaded.state.decide(command).map_err(ExecuteError::Refused)
+}
+
+fn committed<A>(id: &str, loaded: &Loaded<A>, outcome: Outcome) -> Committed {
+    Committed {
+        aggregate_id: id.to_owned(),
+        position: loaded.position,
+        sequence: loaded.version,
+        outcome,
+    }
+}
+
+fn replayed(result: StoredResult) -> Committed {
+    Committed {
+        aggregate_id: result.aggregate_id,
+        position: result.position,
+        sequence: result.version,
+        outcome: Outcome::Replayed,
+    }
+}

@@ -1,0 +1,186 @@
+//! Folding an aggregate: from the cache, from its snapshot or from its events.
+
+use std::sync::Arc;
+
+use cqrs_es::persist::PersistedEventRepository;
+use domain::{Decide, event::DecodeError};
+use postgres_es::PostgresEventRepository;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+/// An aggregate as it stood at a version.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded<A> {
+    pub state: A,
+    /// Sequence of its last event; 0 when it has none.
+    pub version: u64,
+    /// Position of its last event.
+    pub position: u64,
+    /// Whose it is; none when it has no event yet.
+    pub org: Option<Uuid>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("the log's database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the events of {aggregate_type} {aggregate_id} could not be read")]
+    Repository { aggregate_type: &'static str, aggregate_id: String, source: RepositoryError },
+    #[error("event {sequence} of {aggregate_type} {aggregate_id} could not be read")]
+    Decode {
+        aggregate_type: &'static str,
+        aggregate_id: String,
+        sequence: u64,
+        source: DecodeError,
+    },
+}
+
+type RepositoryError = cqrs_es::persist::PersistenceError;
+
+impl<A: Decide> Loaded<A> {
+    fn empty() -> Self {
+        Self { state: A::default(), version: 0, position: 0, org: None }
+    }
+
+    fn apply(
+        &mut self,
+        id: &str,
+        sequence: u64,
+        event_type: &str,
+        event_version: &str,
+        payload: serde_json::Value,
+    ) -> Result<(), LoadError> {
+        let version = event_version.parse().unwrap_or(0);
+        let events = domain::event::decode_as::<A::Event>(event_type, version, payload).map_err(
+            |source| LoadError::Decode {
+                aggregate_type: A::TYPE,
+                aggregate_id: id.to_owned(),
+                sequence,
+                source,
+            },
+        )?;
+        for event in &events {
+            self.state.evolve(event);
+        }
+        self.version = sequence;
+        Ok(())
+    }
+}
+
+/// Loads from the newest usable snapshot on.
+pub(crate) async fn load<A: Decide>(pool: &PgPool, id: &str) -> Result<Loaded<A>, LoadError> {
+    let mut loaded = from_snapshot(pool, id).await?.unwrap_or_else(Loaded::empty);
+    catch_up(pool, id, &mut loaded).await?;
+    Ok(loaded)
+}
+
+/// Loads by folding every event, whatever snapshots there are.
+pub(crate) async fn replay<A: Decide>(
+    pool: &PgPool,
+    id: &str,
+    up_to_version: u64,
+) -> Result<Loaded<A>, LoadError> {
+    let repository = PostgresEventRepository::new(pool.clone());
+    let stored = repository.get_events::<A>(id).await.map_err(|source| LoadError::Repository {
+        aggregate_type: A::TYPE,
+        aggregate_id: id.to_owned(),
+        source,
+    })?;
+    let mut loaded = Loaded::empty();
+    for event in stored {
+        let sequence = event.sequence as u64;
+        if sequence > up_to_version {
+            break;
+        }
+        loaded.apply(id, sequence, &event.event_type, &event.event_version, event.payload)?;
+    }
+    Ok(loaded)
+}
+
+async fn from_snapshot<A: Decide>(
+    pool: &PgPool,
+    id: &str,
+) -> Result<Option<Loaded<A>>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT s.sequence, s.state, e.position, e.org_id FROM snapshots s
+         JOIN events e USING (aggregate_type, aggregate_id, sequence)
+         WHERE s.aggregate_type = $1 AND s.aggregate_id = $2 AND s.state_version = $3",
+    )
+    .bind(A::TYPE)
+    .bind(id)
+    .bind(A::STATE_VERSION as i32)
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let state: serde_json::Value = row.try_get("state")?;
+    // A snapshot is only a shortcut: one that cannot be read is passed over, not an error.
+    let Ok(state) = serde_json::from_value(state) else { return Ok(None) };
+    Ok(Some(Loaded {
+        state,
+        version: row.try_get::<i64, _>("sequence")? as u64,
+        position: row.try_get::<i64, _>("position")? as u64,
+        org: row.try_get("org_id")?,
+    }))
+}
+
+/// Folds the events after the version that is already loaded; gives whether there were any.
+pub(crate) async fn catch_up<A: Decide>(
+    pool: &PgPool,
+    id: &str,
+    loaded: &mut Loaded<A>,
+) -> Result<bool, LoadError> {
+    let rows = sqlx::query(
+        "SELECT sequence, event_type, event_version, payload, position, org_id FROM events
+         WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3
+         ORDER BY sequence",
+    )
+    .bind(A::TYPE)
+    .bind(id)
+    .bind(loaded.version as i64)
+    .fetch_all(pool)
+    .await?;
+    for row in &rows {
+        let sequence: i64 = row.try_get("sequence")?;
+        let event_type: String = row.try_get("event_type")?;
+        let event_version: String = row.try_get("event_version")?;
+        let payload = row.try_get("payload")?;
+        loaded.apply(id, sequence as u64, &event_type, &event_version, payload)?;
+        loaded.position = row.try_get::<i64, _>("position")? as u64;
+        loaded.org = row.try_get("org_id")?;
+    }
+    Ok(!rows.is_empty())
+}
+
+/// Keeps the state as the newest snapshot, unless a newer one is there.
+pub(crate) async fn save_snapshot<A: Decide>(
+    pool: &PgPool,
+    id: &str,
+    version: u64,
+    state: &Arc<Loaded<A>>,
+) -> Result<(), SnapshotError> {
+    let json = serde_json::to_value(&state.state)?;
+    sqlx::query(
+        "INSERT INTO snapshots AS s (aggregate_type, aggregate_id, sequence, state_version, state)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
+         SET sequence = excluded.sequence, state_version = excluded.state_version,
+             state = excluded.state
+         WHERE s.sequence < excluded.sequence OR s.state_version <> excluded.state_version",
+    )
+    .bind(A::TYPE)
+    .bind(id)
+    .bind(version as i64)
+    .bind(A::STATE_VERSION as i32)
+    .bind(json)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    #[error("the state could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("the log's database failed")]
+    Database(#[from] sqlx::Error),
+}

@@ -1,0 +1,85 @@
+//! Sends the lines of all jobs of this process, in order and many at a time.
+
+use std::{mem, time::Duration};
+
+use async_nats::{
+    HeaderMap, Subject,
+    header::NATS_MESSAGE_ID,
+    jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind},
+};
+use bytes::Bytes;
+use futures::future;
+use tokio::{sync::mpsc, time::sleep};
+
+use super::ensure;
+use crate::Bus;
+
+/// Lines that are sent before any of them is acknowledged.
+const BATCH: usize = 256;
+/// Tries before lines are given up.
+const ATTEMPTS: u64 = 3;
+const PAUSE: Duration = Duration::from_millis(500);
+
+struct Line {
+    subject: Subject,
+    payload: Bytes,
+    /// Under which the server stores it once, however often it is sent.
+    id: String,
+}
+
+pub(super) async fn run(bus: Bus, mut waiting: mpsc::Receiver<(Subject, Bytes)>) {
+    let writer = bus.client().new_inbox();
+    let mut count = 0_u64;
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let lines = mem::take(&mut batch).into_iter().map(|(subject, payload)| {
+            count += 1;
+            Line { subject, payload, id: format!("{writer}/{count}") }
+        });
+        send(&bus, lines.collect()).await;
+    }
+}
+
+async fn send(bus: &Bus, mut lines: Vec<Line>) {
+    for attempt in 1..=ATTEMPTS {
+        let Err((refused, error)) = publish(bus, lines).await else { return };
+        if attempt == ATTEMPTS {
+            tracing::warn!(%error, lines = refused.len(), "lines of jobs were dropped");
+            metrics::counter!("log_lines_dropped_total").increment(refused.len() as u64);
+            return;
+        }
+        lines = refused;
+        if error.kind() == PublishErrorKind::StreamNotFound {
+            if let Err(error) = ensure(bus).await {
+                tracing::warn!(%error, "the logs stream could not be made again");
+            }
+        } else {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Sends lines and waits for all answers; returns what was not stored, and why.
+async fn publish(bus: &Bus, lines: Vec<Line>) -> Result<(), (Vec<Line>, PublishError)> {
+    let mut sent = Vec::with_capacity(lines.len());
+    for line in &lines {
+        sent.push(start(bus, line).await);
+    }
+    let answers = sent.into_iter().map(|sent| async { sent?.await });
+    let answers = future::join_all(answers).await;
+    let mut refused = Vec::new();
+    let mut last = None;
+    for (line, answer) in lines.into_iter().zip(answers) {
+        if let Err(error) = answer {
+            refused.push(line);
+            last = Some(error);
+        }
+    }
+    last.map_or(Ok(()), |error| Err((refused, error)))
+}
+
+async fn start(bus: &Bus, line: &Line) -> Result<PublishAckFuture, PublishError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, line.id.as_str());
+    bus.jetstream().publish_with_headers(line.subject.clone(), headers, line.payload.clone()).await
+}

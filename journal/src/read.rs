@@ -1,0 +1,176 @@
+//! Reading the log by position.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Event, Timestamp,
+    event::{self, DecodeError},
+    ids::OrganizationId,
+};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use sqlx::{PgExecutor, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
+use uuid::Uuid;
+
+use crate::Journal;
+
+/// Events in one page; more would hold memory without being faster.
+pub const MAX_PAGE: u32 = 10_000;
+
+/// An event as the log holds it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub position: u64,
+    pub event_id: Uuid,
+    pub org: OrganizationId,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: u64,
+    /// Full name, `scan.requested`.
+    pub event_type: String,
+    pub event_version: u32,
+    /// The bytes that were appended.
+    pub payload: Box<RawValue>,
+    pub metadata: BTreeMap<String, String>,
+    pub recorded_at: Timestamp,
+    pub command_id: Uuid,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub actor: String,
+}
+
+/// Which events to read. Empty means all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub org: Option<OrganizationId>,
+    /// Type and id.
+    pub aggregate: Option<(&'static str, String)>,
+    /// Full names.
+    pub event_types: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the log's database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the log has a hole: after position {after} comes {found}; it is corrupt")]
+    Hole { after: u64, found: u64 },
+}
+
+impl Recorded {
+    /// Today's events for what is stored.
+    pub fn decode(&self) -> Result<Vec<Event>, DecodeError> {
+        Event::decode(&self.aggregate_type, &self.event_type, self.event_version, self.value()?)
+    }
+
+    /// The same, for whoever knows the aggregate.
+    pub fn decode_as<E: DeserializeOwned>(&self) -> Result<Vec<E>, DecodeError> {
+        event::decode_as(&self.event_type, self.event_version, self.value()?)
+    }
+
+    fn value(&self) -> Result<serde_json::Value, DecodeError> {
+        serde_json::from_str(self.payload.get()).map_err(|source| DecodeError::Payload {
+            event_type: self.event_type.clone(),
+            version: self.event_version,
+            source,
+        })
+    }
+
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let Json(payload): Json<Box<RawValue>> = row.try_get("payload")?;
+        let Json(metadata) = row.try_get("metadata")?;
+        let event_version: String = row.try_get("event_version")?;
+        Ok(Self {
+            position: row.try_get::<i64, _>("position")? as u64,
+            event_id: row.try_get("event_id")?,
+            org: OrganizationId::from_uuid(row.try_get("org_id")?),
+            aggregate_type: row.try_get("aggregate_type")?,
+            aggregate_id: row.try_get("aggregate_id")?,
+            sequence: row.try_get::<i64, _>("sequence")? as u64,
+            event_type: row.try_get("event_type")?,
+            // A version that is no number is unknown to every upcaster, and reported by them.
+            event_version: event_version.parse().unwrap_or(0),
+            payload,
+            metadata,
+            recorded_at: row.try_get("recorded_at")?,
+            command_id: row.try_get("command_id")?,
+            correlation_id: row.try_get("correlation_id")?,
+            causation_id: row.try_get("causation_id")?,
+            actor: row.try_get("actor")?,
+        })
+    }
+}
+
+const COLUMNS: &str = "SELECT position, event_id, org_id, aggregate_type, aggregate_id, sequence,
+    event_type, event_version, payload, metadata, recorded_at, command_id, correlation_id,
+    causation_id, actor FROM events WHERE position > ";
+
+/// Reads events after a position, in order, and proves that none is missing.
+pub async fn read_all(
+    executor: impl PgExecutor<'_>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Recorded>, ReadError> {
+    let events = query(executor, after, &Filter::default(), limit).await?;
+    for (expected, event) in (after + 1..).zip(&events) {
+        if event.position != expected {
+            return Err(ReadError::Hole { after: expected - 1, found: event.position });
+        }
+    }
+    Ok(events)
+}
+
+async fn query(
+    executor: impl PgExecutor<'_>,
+    after: u64,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut query = QueryBuilder::<Postgres>::new(COLUMNS);
+    query.push_bind(after as i64);
+    if let Some(org) = filter.org {
+        query.push(" AND org_id = ").push_bind(org.uuid());
+    }
+    if let Some((aggregate_type, id)) = &filter.aggregate {
+        query.push(" AND aggregate_type = ").push_bind(*aggregate_type);
+        query.push(" AND aggregate_id = ").push_bind(id);
+    }
+    if !filter.event_types.is_empty() {
+        query.push(" AND event_type = ANY (").push_bind(&filter.event_types).push(")");
+    }
+    query.push(" ORDER BY position LIMIT ").push_bind(i64::from(limit.min(MAX_PAGE)));
+    let rows = query.build().fetch_all(executor).await?;
+    Ok(rows.iter().map(Recorded::from_row).collect::<Result<_, _>>()?)
+}
+
+impl Journal {
+    /// Events after a position that match, in order. Without a filter a hole is an error.
+    pub async fn read(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let unfiltered =
+            filter.org.is_none() && filter.aggregate.is_none() && filter.event_types.is_empty();
+        if unfiltered {
+            return read_all(&self.pool, after, limit).await;
+        }
+        query(&self.pool, after, filter, limit).await
+    }
+
+    /// One event by its position.
+    pub async fn at(&self, position: u64) -> Result<Option<Recorded>, ReadError> {
+        let Some(after) = position.checked_sub(1) else { return Ok(None) };
+        let page = query(&self.pool, after, &Filter::default(), 1).await?;
+        Ok(page.into_iter().next().filter(|event| event.position == position))
+    }
+
+    /// Position of the last event in the log, asked of the database.
+    pub async fn head(&self) -> Result<u64, sqlx::Error> {
+        let head: i64 =
+            sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&self.pool).await?;
+        self.announce(head as u64);
+        Ok(head as u64)
+    }
+}

@@ -1,0 +1,90 @@
+use domain::ids::OrganizationId;
+use futures::{StreamExt, TryStreamExt};
+use journal::{
+    Clock, SystemClock,
+    logs::{Error, LogLine, LogSource, LogStream},
+};
+
+use crate::fixture::{connect, organization, soon, wipe};
+
+async fn print(logs: &LogStream, org: OrganizationId, job: &str, texts: &[&str]) {
+    for text in texts {
+        let line =
+            LogLine { at: SystemClock.now(), stream: LogSource::Out, text: (*text).to_owned() };
+        logs.publish(org, job, &line).await;
+    }
+}
+
+async fn texts(lines: impl futures::Stream<Item = Result<(u64, LogLine), Error>>) -> Vec<String> {
+    soon(lines.map_ok(|(_, line)| line.text).try_collect()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_follower_sees_all_lines_from_the_start_and_then_live_to_the_end() {
+    let nats = testkit::nats().await;
+    let logs = LogStream::open(&connect(&nats).await).await.unwrap();
+    let org = organization();
+    print(&logs, org, "scan_1", &["one", "two"]).await;
+    print(&logs, org, "scan_2", &["of another job"]).await;
+    let mut lines = logs.follow(org, "scan_1", None).await.unwrap();
+    let (_, first) = soon(lines.next()).await.unwrap().unwrap();
+    assert_eq!(first.text, "one");
+    let (second_at, second) = soon(lines.next()).await.unwrap().unwrap();
+    assert_eq!(second.text, "two");
+
+    print(&logs, org, "scan_1", &["three"]).await;
+    assert_eq!(soon(lines.next()).await.unwrap().unwrap().1.text, "three");
+    logs.end(org, "scan_1").await;
+    assert!(soon(lines.next()).await.is_none());
+
+    let all = logs.follow(org, "scan_1", None).await.unwrap();
+    assert_eq!(texts(all).await, ["one", "two", "three"]);
+    let rest = logs.follow(org, "scan_1", Some(second_at)).await.unwrap();
+    assert_eq!(texts(rest).await, ["three"]);
+    let strange = logs.follow(org, "scan_1", Some(7)).await.unwrap();
+    assert_eq!(texts(strange).await, ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn stored_lines_end_without_a_mark() {
+    let nats = testkit::nats().await;
+    let logs = LogStream::open(&connect(&nats).await).await.unwrap();
+    let org = organization();
+    print(&logs, org, "scan_1", &["one", "two"]).await;
+    let mut live = logs.follow(org, "scan_1", None).await.unwrap();
+    soon(live.next()).await.unwrap().unwrap();
+    let (last, _) = soon(live.next()).await.unwrap().unwrap();
+
+    assert_eq!(texts(logs.stored(org, "scan_1", None).await.unwrap()).await, ["one", "two"]);
+    assert!(texts(logs.stored(org, "scan_1", Some(last)).await.unwrap()).await.is_empty());
+    assert!(texts(logs.stored(org, "scan_9", None).await.unwrap()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_long_line_is_cut_between_characters() {
+    let nats = testkit::nats().await;
+    let logs = LogStream::open(&connect(&nats).await).await.unwrap();
+    let org = organization();
+    print(&logs, org, "scan_1", &[&"é".repeat(20_000)]).await;
+    logs.end(org, "scan_1").await;
+    let lines = texts(logs.follow(org, "scan_1", None).await.unwrap()).await;
+    assert_eq!(lines, ["é".repeat(8192)]);
+}
+
+#[tokio::test]
+async fn a_follower_of_lost_lines_is_told_so() {
+    let mut nats = testkit::nats().await;
+    let logs = LogStream::open(&connect(&nats).await).await.unwrap();
+    let org = organization();
+    print(&logs, org, "scan_1", &["one"]).await;
+    let mut lines = logs.follow(org, "scan_1", None).await.unwrap();
+    soon(lines.next()).await.unwrap().unwrap();
+    wipe(&mut nats).await;
+    assert!(matches!(soon(lines.next()).await, Some(Err(Error::Lost))));
+    assert!(lines.next().await.is_none());
+
+    // The next line makes the stream again.
+    print(&logs, org, "scan_1", &["two"]).await;
+    logs.end(org, "scan_1").await;
+    assert_eq!(texts(logs.follow(org, "scan_1", None).await.unwrap()).await, ["two"]);
+}

@@ -1,0 +1,54 @@
+//! What a user may ask of the queue.
+
+use sqlx::Row;
+
+use super::row::{COLUMNS, JobRow, JobStatus, rank};
+use crate::{QueryError, TenantScope, View};
+
+/// Where a waiting job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Waiting jobs of the same organisation and kind that are released before it: those of higher
+    /// priority, and those of its own that came earlier. Organisations take turns, so jobs of others do
+    /// not push it back in this order.
+    pub ahead: u64,
+}
+
+/// One job; none when it has ended or is not one of the organisation's.
+pub async fn get(
+    scope: TenantScope,
+    view: &View,
+    job_id: &str,
+) -> Result<Option<JobRow>, QueryError> {
+    let query =
+        format!("SELECT {COLUMNS} FROM {}.jobs WHERE job_id = $1 AND org_id = $2", view.schema());
+    let row =
+        sqlx::query(&query).bind(job_id).bind(scope.0.uuid()).fetch_optional(&view.pool).await?;
+    Ok(row.as_ref().map(JobRow::from_row).transpose()?)
+}
+
+/// The place of a job in the queue; none when it is not waiting.
+pub async fn place(
+    scope: TenantScope,
+    view: &View,
+    job_id: &str,
+) -> Result<Option<Place>, QueryError> {
+    let Some(job) = get(scope, view, job_id).await? else { return Ok(None) };
+    if job.status != JobStatus::Queued {
+        return Ok(None);
+    }
+    let query = format!(
+        "SELECT count(*) AS ahead FROM {}.jobs
+         WHERE kind = $1 AND status = 'queued' AND org_id = $2
+           AND (rank, queued_position) < ($3, $4)",
+        view.schema()
+    );
+    let row = sqlx::query(&query)
+        .bind(job.kind.as_str())
+        .bind(scope.0.uuid())
+        .bind(rank(job.priority))
+        .bind(job.queued_position as i64)
+        .fetch_one(&view.pool)
+        .await?;
+    Ok(Some(Place { ahead: row.try_get::<i64, _>("ahead")? as u64 }))
+}

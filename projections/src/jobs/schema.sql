@@ -1,0 +1,22 @@
+-- Jobs that have not ended.
+CREATE TABLE jobs (
+    job_id text PRIMARY KEY,
+    kind text NOT NULL,
+    org_id uuid NOT NULL,
+    -- 0 high, 1 medium, 2 low.
+    rank smallint NOT NULL,
+    status text NOT NULL,
+    attempt integer NOT NULL,
+    fence uuid,
+    not_before timestamptz NOT NULL,
+    deadline timestamptz,
+    cancel_requested boolean NOT NULL,
+    -- Position and time of the event that put it into the queue, this time.
+    queued_position bigint NOT NULL,
+    queued_at timestamptz NOT NULL,
+    -- Of that event, to go on with its trace.
+    event_id uuid NOT NULL,
+    correlation_id uuid NOT NULL,
+    metadata json NOT NULL
+) WITH (fillfactor = 70);
+CREATE INDEX jobs_in_queue ON jobs (kind, status, org_id, rank, queued_position);

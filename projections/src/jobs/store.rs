@@ -1,0 +1,179 @@
+//! Folding a batch of events into the queue, in three statements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::jobs::{JobChange, JobKind};
+use journal::Recorded;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::row::{COLUMNS, JobRow, JobStatus, rank};
+use crate::{event::LogEvent, fault::Fault};
+
+/// The jobs a batch touches; none for one that is not in the queue.
+type Queue = BTreeMap<String, Option<JobRow>>;
+
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    schema: &str,
+    events: &[&LogEvent],
+) -> Result<(), Fault> {
+    let mut changes = Vec::new();
+    for log_event in events {
+        let position = log_event.position();
+        let events = log_event.decode().map_err(|reason| Fault::event(position, reason))?;
+        changes.extend(events.iter().filter_map(|e| Some((&log_event.recorded, e.job_change()?))));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (mut queue, before) = load(connection, schema, &changes).await?;
+    for (recorded, change) in changes {
+        fold(&mut queue, recorded, change)
+            .map_err(|reason| Fault::event(recorded.position, reason))?;
+    }
+    write(connection, schema, &queue, &before).await
+}
+
+/// Also gives the ids of those that are in the table.
+async fn load(
+    connection: &mut PgConnection,
+    schema: &str,
+    changes: &[(&Recorded, JobChange)],
+) -> Result<(Queue, BTreeSet<String>), Fault> {
+    let ids: BTreeSet<&str> =
+        changes.iter().map(|(recorded, _)| recorded.aggregate_id.as_str()).collect();
+    let query = format!("SELECT {COLUMNS} FROM {schema}.jobs WHERE job_id = ANY ($1)");
+    let rows = sqlx::query(&query).bind(Vec::from_iter(ids)).fetch_all(connection).await?;
+    let mut queue = Queue::new();
+    for row in &rows {
+        // A row that cannot be read is a fault of the tables, not of an event.
+        let job = JobRow::from_row(row).map_err(Fault::Database)?;
+        queue.insert(job.job_id.clone(), Some(job));
+    }
+    let before = queue.keys().cloned().collect();
+    Ok((queue, before))
+}
+
+fn fold(queue: &mut Queue, recorded: &Recorded, change: JobChange) -> Result<(), String> {
+    let entry = queue.entry(recorded.aggregate_id.clone()).or_default();
+    match change {
+        JobChange::Queued { kind, attempt, not_before } => {
+            let cancel_requested = entry.as_ref().is_some_and(|job| job.cancel_requested);
+            *entry = Some(queued(recorded, kind, attempt, not_before, cancel_requested));
+        }
+        JobChange::Started { attempt, fence, deadline } => {
+            let job = entry.as_mut().ok_or("the job is not in the queue")?;
+            job.status = JobStatus::Running;
+            job.attempt = attempt;
+            job.fence = Some(fence);
+            job.deadline = Some(deadline);
+        }
+        JobChange::CancelRequested => {
+            entry.as_mut().ok_or("the job is not in the queue")?.cancel_requested = true;
+        }
+        JobChange::Ended => *entry = None,
+    }
+    Ok(())
+}
+
+fn queued(
+    recorded: &Recorded,
+    kind: JobKind,
+    attempt: u32,
+    not_before: domain::Timestamp,
+    cancel_requested: bool,
+) -> JobRow {
+    JobRow {
+        job_id: recorded.aggregate_id.clone(),
+        kind,
+        org: recorded.org,
+        priority: kind.priority(),
+        status: JobStatus::Queued,
+        attempt,
+        fence: None,
+        not_before,
+        deadline: None,
+        cancel_requested,
+        queued_position: recorded.position,
+        queued_at: recorded.recorded_at,
+        event_id: recorded.event_id,
+        correlation_id: recorded.correlation_id,
+        metadata: recorded.metadata.clone(),
+    }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    schema: &str,
+    queue: &Queue,
+    before: &BTreeSet<String>,
+) -> Result<(), Fault> {
+    let ended: Vec<&str> = queue
+        .iter()
+        .filter(|(id, job)| job.is_none() && before.contains(*id))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    if !ended.is_empty() {
+        let query = format!("DELETE FROM {schema}.jobs WHERE job_id = ANY ($1)");
+        sqlx::query(&query).bind(ended).execute(&mut *connection).await?;
+    }
+    let rows: Vec<_> = queue.values().flatten().map(Columns::from).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let json = serde_json::to_string(&rows).map_err(|error| Fault::Values(error.to_string()))?;
+    let set: Vec<_> =
+        COLUMNS.split(',').map(|column| format!("{column} = excluded.{column}")).collect();
+    let query = format!(
+        "INSERT INTO {schema}.jobs ({COLUMNS})
+         SELECT {COLUMNS} FROM json_populate_recordset(null::{schema}.jobs, $1::json)
+         ON CONFLICT (job_id) DO UPDATE SET {}",
+        set.join(", ")
+    );
+    sqlx::query(&query).bind(json).execute(connection).await?;
+    Ok(())
+}
+
+/// A row of the table by the names of its columns.
+#[derive(Serialize)]
+struct Columns<'a> {
+    job_id: &'a str,
+    kind: JobKind,
+    org_id: Uuid,
+    rank: i16,
+    status: &'static str,
+    attempt: u32,
+    fence: Option<Uuid>,
+    not_before: domain::Timestamp,
+    deadline: Option<domain::Timestamp>,
+    cancel_requested: bool,
+    queued_position: u64,
+    queued_at: domain::Timestamp,
+    event_id: Uuid,
+    correlation_id: Uuid,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a JobRow> for Columns<'a> {
+    fn from(job: &'a JobRow) -> Self {
+        Self {
+            job_id: &job.job_id,
+            kind: job.kind,
+            org_id: job.org.uuid(),
+            rank: rank(job.priority),
+            status: job.status.as_str(),
+            attempt: job.attempt,
+            fence: job.fence,
+            not_before: job.not_before,
+            deadline: job.deadline,
+            cancel_requested: job.cancel_requested,
+            queued_position: job.queued_position,
+            queued_at: job.queued_at,
+            event_id: job.event_id,
+            correlation_id: job.correlation_id,
+            metadata: &job.metadata,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Organisations and their API keys.
+//!
+//! Tables: `organizations`, by organisation, and `api_keys`, by key and by the hash of its secret.
+//! Folded from the events of organisations alone. A rebuild reads every event of the log once.
+
+mod query;
+mod store;
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+
+pub use query::{ApiKeyRow, OrganizationRow, get, key_by_secret_hash, keys, list};
+
+use crate::{event::LogEvent, fault::Fault, projection::Projection};
+
+pub const NAME: &str = "organizations";
+pub const VERSION: i32 = 1;
+
+pub(crate) struct Organizations;
+
+#[async_trait]
+impl Projection for Organizations {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> i32 {
+        VERSION
+    }
+
+    fn schema_sql(&self) -> &'static str {
+        include_str!("schema.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["organizations", "api_keys"]
+    }
+
+    fn aggregates(&self) -> Option<&'static [&'static str]> {
+        Some(&[domain::organizations::TYPE])
+    }
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        schema: &str,
+        events: &[&LogEvent],
+    ) -> Result<(), Fault> {
+        store::apply(connection, schema, events).await
+    }
+}

@@ -1,0 +1,19 @@
+CREATE TABLE organizations (
+    org_id uuid PRIMARY KEY,
+    name text NOT NULL,
+    slug text NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- Of the event that made it; the order of the list.
+    position bigint NOT NULL UNIQUE
+);
+
+CREATE TABLE api_keys (
+    key_id uuid PRIMARY KEY,
+    org_id uuid NOT NULL,
+    name text NOT NULL,
+    -- SHA-256 of the secret, in hexadecimal.
+    secret_hash text NOT NULL UNIQUE,
+    issued_at timestamptz NOT NULL,
+    revoked_at timestamptz
+);
+CREATE INDEX api_keys_of_organization ON api_keys (org_id, key_id);

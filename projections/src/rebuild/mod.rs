@@ -1,0 +1,164 @@
+//! A second build of a read model beside the live one, and the change from one to the other.
+//!
+//! The projector feeds both. Builds are compared and switched at one and the same position, for
+//! which both are held for some milliseconds; queries are answered all the time.
+
+mod compare;
+mod level;
+
+use std::time::Duration;
+
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+use crate::{
+    Generation, PROJECTIONS, Status, generation, projection::Projection, rebuild::level::Pair,
+};
+pub use compare::{Comparison, TableComparison, compare};
+
+/// Longest time that dropping tables waits for the reads that use them.
+const DROP_WAIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    #[error("there is no view called `{0}`")]
+    Unknown(String),
+    #[error("{name} has another build already, with status {status}; drop or switch it first")]
+    Busy { name: &'static str, status: &'static str },
+    #[error("{0} has no live build yet, so there is nothing to build beside")]
+    NotBuilt(&'static str),
+    #[error("{name} has no build with status {wanted}")]
+    Missing { name: &'static str, wanted: &'static str },
+    #[error("the builds of {0} did not come to one position in time; does a projector feed both?")]
+    NotLevel(&'static str),
+    #[error("version {version} of {name} is the one this program uses")]
+    InUse { name: String, version: i32 },
+    #[error("the database of the views failed")]
+    Database(#[from] sqlx::Error),
+}
+
+fn known(name: &str) -> Result<&'static dyn Projection, RebuildError> {
+    let found = PROJECTIONS.iter().find(|projection| projection.name() == name);
+    found.copied().ok_or_else(|| RebuildError::Unknown(name.to_owned()))
+}
+
+/// Begins a build beside the live one and gives its number. The running projector feeds it, and
+/// goes on where it was after an interruption; `list` shows how far it is.
+pub async fn rebuild(pool: &PgPool, name: &str) -> Result<i32, RebuildError> {
+    let projection = known(name)?;
+    let mut transaction = pool.begin().await?;
+    generation::lock(&mut transaction).await?;
+    let builds = generation::of(&mut transaction, projection).await?;
+    if let Some(other) = builds.iter().find(|build| build.status != Status::Live) {
+        let status = other.status.as_str();
+        return Err(RebuildError::Busy { name: projection.name(), status });
+    }
+    let Some(newest) = builds.last() else {
+        return Err(RebuildError::NotBuilt(projection.name()));
+    };
+    let number = newest.generation + 1;
+    generation::create(&mut transaction, projection, number).await?;
+    transaction.commit().await?;
+    Ok(number)
+}
+
+/// Lets the build that is ready answer queries from now on. The one before stays as standby.
+pub async fn switch(pool: &PgPool, name: &str, wait: Duration) -> Result<(), RebuildError> {
+    exchange(pool, known(name)?, Status::Ready, wait).await
+}
+
+/// Lets the build on standby answer queries again. The one before becomes the standby.
+pub async fn rollback(pool: &PgPool, name: &str, wait: Duration) -> Result<(), RebuildError> {
+    exchange(pool, known(name)?, Status::Standby, wait).await
+}
+
+/// Both stand at one position then, so that no reader goes back in time.
+async fn exchange(
+    pool: &PgPool,
+    projection: &'static dyn Projection,
+    other: Status,
+    wait: Duration,
+) -> Result<(), RebuildError> {
+    let level = level::hold(pool, projection, &[other], wait).await?;
+    let result = async {
+        let mut transaction = pool.begin().await?;
+        let pair = Pair::lock(&mut transaction, projection, &[other]).await?;
+        if !pair.is_level() {
+            return Err(RebuildError::NotLevel(projection.name()));
+        }
+        sqlx::query(
+            "UPDATE projections SET hold_at = NULL, hold_until = NULL, updated_at = now(),
+                    status = CASE status WHEN 'live' THEN 'standby' ELSE 'live' END
+             WHERE name = $1 AND version = $2 AND generation IN ($3, $4)",
+        )
+        .bind(projection.name())
+        .bind(projection.version())
+        .bind(pair.live.generation)
+        .bind(pair.other.generation)
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
+    };
+    let result = result.await;
+    if result.is_err() {
+        level.release().await?;
+    }
+    result
+}
+
+/// Drops the build on standby: after that there is nothing to roll back to.
+pub async fn drop_standby(pool: &PgPool, name: &str) -> Result<(), RebuildError> {
+    drop_other(pool, known(name)?, &[Status::Standby], "standby").await
+}
+
+/// Gives up a build that is not live yet.
+pub async fn cancel_rebuild(pool: &PgPool, name: &str) -> Result<(), RebuildError> {
+    drop_other(pool, known(name)?, &[Status::Building, Status::Ready], "building or ready").await
+}
+
+async fn drop_other(
+    pool: &PgPool,
+    projection: &'static dyn Projection,
+    statuses: &[Status],
+    wanted: &'static str,
+) -> Result<(), RebuildError> {
+    let name = projection.name();
+    let mut transaction = pool.begin().await?;
+    generation::lock(&mut transaction).await?;
+    let builds = generation::of(&mut transaction, projection).await?;
+    if !builds.iter().any(|build| build.status == Status::Live) {
+        return Err(RebuildError::NotBuilt(name));
+    }
+    let found = builds.into_iter().find(|build| statuses.contains(&build.status));
+    let found = found.ok_or(RebuildError::Missing { name, wanted })?;
+    drop_build(&mut transaction, &found).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Drops every build of a version that this program does not use.
+pub async fn drop_version(pool: &PgPool, name: &str, version: i32) -> Result<(), RebuildError> {
+    if known(name).is_ok_and(|projection| projection.version() == version) {
+        return Err(RebuildError::InUse { name: name.to_owned(), version });
+    }
+    let mut connection = pool.acquire().await?;
+    for build in generation::list(pool).await? {
+        if build.name == name && build.version == version {
+            let mut transaction = connection.begin().await?;
+            drop_build(&mut transaction, &build).await?;
+            transaction.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+async fn drop_build(connection: &mut PgConnection, build: &Generation) -> Result<(), sqlx::Error> {
+    let wait = DROP_WAIT.as_millis();
+    connection.execute(format!("SET LOCAL lock_timeout = {wait}").as_str()).await?;
+    sqlx::query("DELETE FROM projections WHERE name = $1 AND version = $2 AND generation = $3")
+        .bind(&build.name)
+        .bind(build.version)
+        .bind(build.generation)
+        .execute(&mut *connection)
+        .await?;
+    connection.execute(format!("DROP SCHEMA {} CASCADE", build.schema).as_str()).await?;
+    Ok(())
+}

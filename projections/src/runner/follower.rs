@@ -1,0 +1,210 @@
+//! Feeds one build: read, apply, go on; wait at the end of the log, back off at faults.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Timestamp;
+
+use journal::Journal;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Build, RunOptions,
+    batch::{self, Halt, Outcome},
+    measure::{self, Speed},
+    tail::{Slice, Tail},
+};
+use crate::{Status, Views, event::with_causes};
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// How soon a held build is looked at again.
+const HELD: Duration = Duration::from_millis(5);
+
+pub(super) struct Follower {
+    build: Build,
+    journal: Journal,
+    views: Views,
+    tail: Arc<Tail>,
+    options: RunOptions,
+    position: u64,
+    status: Status,
+    /// Most events in the next batch: halved by every fault, so that one that is too large for its
+    /// time limit gets small enough.
+    limit: u32,
+    /// Read while the batch before was applied.
+    ahead: Option<Slice>,
+    last_recorded: Option<Timestamp>,
+    speed: Speed,
+}
+
+/// What to do next.
+enum Next {
+    GoOn,
+    Wait,
+    Hold,
+    End,
+}
+
+impl Follower {
+    pub fn new(
+        build: Build,
+        journal: Journal,
+        views: Views,
+        tail: Arc<Tail>,
+        options: RunOptions,
+    ) -> Self {
+        Self {
+            build,
+            journal,
+            views,
+            tail,
+            limit: options.rebuild_events,
+            options,
+            // The first batch finds out where the build stands.
+            position: 0,
+            status: Status::Building,
+            ahead: None,
+            last_recorded: None,
+            speed: Speed::default(),
+        }
+    }
+
+    /// Until `stop` or until the build is dropped. A batch in hand is finished.
+    pub async fn follow(mut self, stop: CancellationToken) {
+        let mut backoff = FIRST_BACKOFF;
+        while !stop.is_cancelled() {
+            let pause = match self.step().await {
+                Ok(Next::End) => return,
+                Ok(Next::GoOn) => None,
+                Ok(Next::Wait) => {
+                    self.wait(&stop).await;
+                    None
+                }
+                Ok(Next::Hold) => Some(HELD),
+                Err(halt) => {
+                    self.complain(&halt).await;
+                    self.ahead = None;
+                    self.limit = (self.limit / 2).max(1);
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                    Some(backoff)
+                }
+            };
+            match pause {
+                Some(pause) => drop(timeout(pause, stop.cancelled()).await),
+                None => backoff = FIRST_BACKOFF,
+            }
+            self.measure();
+        }
+    }
+
+    async fn step(&mut self) -> Result<Next, Halt> {
+        let slice = match self.ahead.take().filter(|slice| slice.after() == self.position) {
+            Some(slice) => slice,
+            None => match self.read(self.position).await? {
+                Some(slice) => slice,
+                None => return self.caught_up().await,
+            },
+        };
+        let (outcome, ahead) = tokio::join!(
+            batch::apply(&self.journal, self.build, &self.options, &slice, self.speed.get()),
+            async { if slice.at_end { Ok(None) } else { self.read(slice.end()).await } },
+        );
+        match outcome? {
+            Outcome::Applied { position, status } => {
+                // A fault of reading ahead comes back with the next read.
+                self.ahead = ahead.unwrap_or(None);
+                self.applied(&slice, position, status);
+                if slice.at_end && position == slice.end() && status == Status::Building {
+                    return self.caught_up().await;
+                }
+                Ok(Next::GoOn)
+            }
+            Outcome::Moved { position, status } => {
+                self.moved(position, status);
+                Ok(Next::GoOn)
+            }
+            Outcome::Held => {
+                self.ahead = None;
+                Ok(Next::Hold)
+            }
+            Outcome::Gone => Ok(Next::End),
+        }
+    }
+
+    async fn read(&self, after: u64) -> Result<Option<Slice>, Halt> {
+        let slice = self.tail.read(after, self.limit).await?;
+        if let Some(slice) = &slice {
+            slice.decode(self.build.projection).await;
+        }
+        Ok(slice)
+    }
+
+    fn applied(&mut self, slice: &Slice, position: u64, status: Status) {
+        let events = position - slice.after();
+        self.speed.add(events);
+        let last = slice.events().get(events as usize - 1);
+        self.last_recorded = last.map(|event| event.recorded.recorded_at);
+        self.moved(position, status);
+        if status == Status::Live {
+            measure::applied(self.build.projection.name(), events);
+        }
+    }
+
+    fn moved(&mut self, position: u64, status: Status) {
+        self.position = position;
+        self.status = status;
+        let most = match status {
+            Status::Building => self.options.rebuild_events,
+            Status::Ready | Status::Live | Status::Standby => self.options.batch_events,
+        };
+        self.limit = (self.limit * 2).clamp(1, most);
+        if status == Status::Live {
+            self.views.announce(self.build.projection.name(), position);
+        }
+    }
+
+    async fn caught_up(&mut self) -> Result<Next, Halt> {
+        if self.status == Status::Building {
+            batch::settle(&self.journal, self.build).await?;
+        }
+        Ok(Next::Wait)
+    }
+
+    /// For the log to grow. It is also looked at now and then without a sign.
+    async fn wait(&mut self, stop: &CancellationToken) {
+        let position = self.position;
+        let mut head = self.journal.watch_head();
+        tokio::select! {
+            _ = head.wait_for(|head| *head > position) => {}
+            () = sleep(self.options.idle) => {}
+            () = stop.cancelled() => {}
+        }
+        self.speed.rest();
+    }
+
+    async fn complain(&self, halt: &Halt) {
+        let error = with_causes(halt);
+        let (projection, generation) = (self.build.projection.name(), self.build.generation);
+        let position = self.position;
+        match halt {
+            Halt::Read(journal::ReadError::Hole { .. }) | Halt::DeadLetters { .. } => {
+                tracing::error!(projection, generation, position, error, "a view stands still");
+            }
+            Halt::Read(journal::ReadError::Database(_)) | Halt::Database(_) => {
+                tracing::warn!(projection, generation, position, error, "a view is delayed");
+            }
+        }
+        // The database itself may be the fault; the log of the process has it in any case.
+        if let Err(error) = batch::note_error(&self.journal, self.build, &error).await {
+            tracing::debug!(projection, error = with_causes(&error), "the fault was not noted");
+        }
+    }
+
+    fn measure(&self) {
+        if self.status == Status::Live {
+            let name = self.build.projection.name();
+            measure::lag(&self.journal, name, self.position, self.last_recorded);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The end of the log in memory, so that one read serves every follower.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use journal::{ReadError, read_all};
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+
+use crate::{event::LogEvent, projection::Projection};
+
+/// Pages kept for followers that are a little behind.
+const PAGES: usize = 4;
+/// Payload kept in all of them, beside the newest page.
+const BYTES: usize = 8 * 1024 * 1024;
+/// So few events fit into memory whatever they weigh.
+const FEW: u32 = 16;
+/// Events decoded by one thread; fewer are not worth another.
+const DECODE_CHUNK: usize = 512;
+
+pub(super) struct Tail {
+    pool: PgPool,
+    max_bytes: u64,
+    /// Contiguous pages.
+    window: Mutex<VecDeque<Arc<Page>>>,
+}
+
+/// Consecutive events; never empty.
+struct Page {
+    after: u64,
+    events: Vec<LogEvent>,
+    bytes: usize,
+}
+
+/// Consecutive events of one page.
+pub(super) struct Slice {
+    page: Arc<Page>,
+    range: Range<usize>,
+    /// Whether the log ended here when it was read.
+    pub at_end: bool,
+}
+
+impl Tail {
+    pub fn new(pool: PgPool, max_bytes: u64) -> Self {
+        Self { pool, max_bytes, window: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Up to `limit` events after a position; none when the log ends there.
+    pub async fn read(&self, after: u64, limit: u32) -> Result<Option<Slice>, ReadError> {
+        // Held while reading, so that followers at the same place read once.
+        let mut window = self.window.lock().await;
+        if let Some(page) = window.iter().find(|page| page.holds(after)) {
+            let at_end = window.back().is_some_and(|last| last.end() == page.end());
+            return Ok(Some(Slice::new(Arc::clone(page), after, limit, at_end)));
+        }
+        if window.front().is_some_and(|first| after < first.after) {
+            // Far behind: its pages are of no use to others.
+            drop(window);
+            let page = self.page(after, limit).await?;
+            return Ok(page.map(|page| Slice::new(page, after, limit, false)));
+        }
+        let Some(page) = self.page(after, limit).await? else { return Ok(None) };
+        if window.back().is_some_and(|last| last.end() != after) {
+            window.clear();
+        }
+        let at_end = page.events.len() < limit as usize;
+        window.push_back(Arc::clone(&page));
+        while window.len() > PAGES || (window.len() > 1 && weight(&window) > BYTES) {
+            window.pop_front();
+        }
+        Ok(Some(Slice::new(page, after, limit, at_end)))
+    }
+
+    async fn page(&self, after: u64, limit: u32) -> Result<Option<Arc<Page>>, ReadError> {
+        let limit = if limit > FEW { self.fitting(after, limit).await?.max(1) } else { limit };
+        let events: Vec<LogEvent> =
+            read_all(&self.pool, after, limit).await?.into_iter().map(LogEvent::new).collect();
+        let bytes = events.iter().map(|event| event.recorded.payload.get().len()).sum();
+        Ok((!events.is_empty()).then(|| Arc::new(Page { after, events, bytes })))
+    }
+
+    /// How many of the next events may be held at once. Sizes are those stored, since they are
+    /// known without reading the payloads.
+    async fn fitting(&self, after: u64, limit: u32) -> Result<u32, sqlx::Error> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM (
+                 SELECT sum(pg_column_size(payload)) OVER (ORDER BY position)
+                        - pg_column_size(payload) AS before
+                 FROM events WHERE position > $1 ORDER BY position LIMIT $2
+             ) e WHERE before < $3",
+        )
+        .bind(after as i64)
+        .bind(i64::from(limit))
+        .bind(self.max_bytes as i64)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(count).unwrap_or(limit))
+    }
+}
+
+fn weight(window: &VecDeque<Arc<Page>>) -> usize {
+    window.iter().map(|page| page.bytes).sum()
+}
+
+impl Page {
+    /// Position of its last event.
+    fn end(&self) -> u64 {
+        self.after + self.events.len() as u64
+    }
+
+    /// Whether the event after this position is one of its events.
+    fn holds(&self, after: u64) -> bool {
+        (self.after..self.end()).contains(&after)
+    }
+}
+
+impl Slice {
+    fn new(page: Arc<Page>, after: u64, limit: u32, page_at_end: bool) -> Self {
+        let start = (after - page.after) as usize;
+        let end = page.events.len().min(start + limit as usize);
+        let at_end = page_at_end && end == page.events.len();
+        Self { range: start..end, page, at_end }
+    }
+
+    pub fn events(&self) -> &[LogEvent] {
+        &self.page.events[self.range.clone()]
+    }
+
+    /// The position before its first event.
+    pub fn after(&self) -> u64 {
+        self.page.after + self.range.start as u64
+    }
+
+    /// Position of its last event.
+    pub fn end(&self) -> u64 {
+        self.page.after + self.range.end as u64
+    }
+
+    /// Decodes what the projection folds, on as many threads as it is worth.
+    pub async fn decode(&self, projection: &'static dyn Projection) {
+        let mut threads = tokio::task::JoinSet::new();
+        for start in self.range.clone().step_by(DECODE_CHUNK) {
+            let end = self.range.end.min(start + DECODE_CHUNK);
+            let page = Arc::clone(&self.page);
+            threads.spawn_blocking(move || {
+                for event in page.events[start..end].iter().filter(|e| projection.folds(e)) {
+                    // Errors are kept with the event.
+                    let _ = event.decode();
+                }
+            });
+        }
+        while threads.join_next().await.is_some() {}
+    }
+}

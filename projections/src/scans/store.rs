@@ -1,0 +1,222 @@
+//! Folding a batch of events into the tables of scans, in a few statements.
+
+use std::collections::{BTreeMap, HashSet};
+
+use domain::{
+    Event,
+    ids::ScanId,
+    scans::{Engine, Finding, ScanEvent},
+};
+use serde::Serialize;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use super::{
+    fold::ScanFold,
+    query::COLUMNS,
+    row::{ScanRow, rank},
+};
+use crate::{
+    event::{LogEvent, storable},
+    fault::Fault,
+};
+
+type Folds<'e> = BTreeMap<Uuid, ScanFold<'e>>;
+
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    schema: &str,
+    events: &[&LogEvent],
+) -> Result<(), Fault> {
+    let scans = scan_events(events)?;
+    let mut folds = load(connection, schema, &scans).await?;
+    load_seen(connection, schema, &scans, &mut folds).await?;
+    for (log_event, id, event) in scans {
+        folds
+            .entry(id)
+            .or_default()
+            .apply(&log_event.recorded, event)
+            .map_err(|reason| Fault::event(log_event.position(), reason))?;
+    }
+    delete_cleared(connection, schema, &folds).await?;
+    insert_findings(connection, schema, &folds).await?;
+    upsert(connection, schema, &folds).await
+}
+
+type Given<'e> = (&'e LogEvent, Uuid, &'e ScanEvent);
+
+fn scan_events<'e>(events: &[&'e LogEvent]) -> Result<Vec<Given<'e>>, Fault> {
+    let mut scans = Vec::with_capacity(events.len());
+    for log_event in events {
+        let position = log_event.position();
+        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
+            match event {
+                Event::Scan(event) => {
+                    let id: ScanId = log_event
+                        .recorded
+                        .aggregate_id
+                        .parse()
+                        .map_err(|error| Fault::event(position, format!("{error}")))?;
+                    scans.push((*log_event, id.uuid(), event));
+                }
+                Event::Organization(_) => {}
+            }
+        }
+    }
+    Ok(scans)
+}
+
+async fn load<'e>(
+    connection: &mut PgConnection,
+    schema: &str,
+    scans: &[Given<'_>],
+) -> Result<Folds<'e>, Fault> {
+    let ids: HashSet<Uuid> = scans.iter().map(|(_, id, _)| *id).collect();
+    let query = format!("SELECT {COLUMNS} FROM {schema}.scans WHERE scan_id = ANY ($1)");
+    let rows = sqlx::query(&query).bind(Vec::from_iter(ids)).fetch_all(connection).await?;
+    let mut folds = Folds::new();
+    for row in &rows {
+        // A row that cannot be read is a fault of the tables, not of an event.
+        let row = ScanRow::from_row(row).map_err(Fault::Database)?;
+        folds.insert(row.id.uuid(), ScanFold { row: Some(row), ..ScanFold::default() });
+    }
+    Ok(folds)
+}
+
+/// Which of the findings in these events the tables hold already.
+async fn load_seen(
+    connection: &mut PgConnection,
+    schema: &str,
+    scans: &[Given<'_>],
+    folds: &mut Folds<'_>,
+) -> Result<(), Fault> {
+    let (mut ids, mut engines, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+    for (_, id, event) in scans {
+        let ScanEvent::FindingsRecorded { engine, findings, .. } = event else { continue };
+        let known = folds.get(id).and_then(|fold| fold.row.as_ref());
+        if known.is_none_or(|row| row.findings == 0) {
+            continue;
+        }
+        for finding in findings {
+            ids.push(*id);
+            engines.push(engine.as_str());
+            fingerprints.push(storable(&finding.fingerprint));
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "SELECT scan_id, engine, fingerprint FROM {schema}.findings
+         WHERE (scan_id, engine, fingerprint) IN
+               (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]))"
+    );
+    let rows = sqlx::query(&query)
+        .bind(ids)
+        .bind(engines)
+        .bind(fingerprints)
+        .fetch_all(connection)
+        .await?;
+    for row in rows {
+        let engine = Engine::parse(row.try_get("engine")?);
+        let (Some(engine), Some(fold)) = (engine, folds.get_mut(&row.try_get("scan_id")?)) else {
+            continue;
+        };
+        fold.seen.insert((engine, row.try_get("fingerprint")?));
+    }
+    Ok(())
+}
+
+async fn delete_cleared(
+    connection: &mut PgConnection,
+    schema: &str,
+    folds: &Folds<'_>,
+) -> Result<(), Fault> {
+    let cleared: Vec<Uuid> =
+        folds.iter().filter(|(_, fold)| fold.cleared).map(|(id, _)| *id).collect();
+    if !cleared.is_empty() {
+        let query = format!("DELETE FROM {schema}.findings WHERE scan_id = ANY ($1)");
+        sqlx::query(&query).bind(cleared).execute(connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_findings(
+    connection: &mut PgConnection,
+    schema: &str,
+    folds: &Folds<'_>,
+) -> Result<(), Fault> {
+    let rows: Vec<(&ScanRow, u64, Engine, &Finding)> = folds
+        .values()
+        .filter_map(|fold| Some((fold.row.as_ref()?, &fold.fresh)))
+        .flat_map(|(row, fresh)| fresh.iter().map(move |(n, engine, f)| (row, *n, *engine, *f)))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let json: Vec<String> =
+        rows.iter().map(|(.., finding)| to_json(finding)).collect::<Result<_, _>>()?;
+    let query = format!(
+        "INSERT INTO {schema}.findings (scan_id, number, org_id, engine, rank, status, rule_id,
+                                        fingerprint, finding)
+         SELECT s, n, o, e, r, t, u, f, j::json
+         FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::smallint[],
+                     $6::text[], $7::text[], $8::text[], $9::text[])
+              AS g(s, n, o, e, r, t, u, f, j)"
+    );
+    sqlx::query(&query)
+        .bind(rows.iter().map(|(scan, ..)| scan.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, number, ..)| *number as i64).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(scan, ..)| scan.org.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, engine, _)| engine.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., finding)| rank(finding.severity)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., finding)| finding.status.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., finding)| storable(&finding.rule_id)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., finding)| storable(&finding.fingerprint)).collect::<Vec<_>>())
+        .bind(json)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn upsert(
+    connection: &mut PgConnection,
+    schema: &str,
+    folds: &Folds<'_>,
+) -> Result<(), Fault> {
+    let rows: Vec<_> =
+        folds.values().filter_map(|fold| fold.row.as_ref()).map(Columns::from).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let set: Vec<_> =
+        COLUMNS.split(',').map(|column| format!("{column} = excluded.{column}")).collect();
+    let query = format!(
+        "INSERT INTO {schema}.scans ({COLUMNS}, target_kind)
+         SELECT {COLUMNS}, target_kind FROM json_populate_recordset(null::{schema}.scans, $1::json)
+         ON CONFLICT (scan_id) DO UPDATE SET {}",
+        set.join(", ")
+    );
+    sqlx::query(&query).bind(to_json(&rows)?).execute(connection).await?;
+    Ok(())
+}
+
+/// A row of the table by the names of its columns; Postgres passes over the rest.
+#[derive(Serialize)]
+struct Columns<'a> {
+    scan_id: Uuid,
+    org_id: Uuid,
+    target_kind: &'static str,
+    #[serde(flatten)]
+    row: &'a ScanRow,
+}
+
+impl<'a> From<&'a ScanRow> for Columns<'a> {
+    fn from(row: &'a ScanRow) -> Self {
+        Self { scan_id: row.id.uuid(), org_id: row.org.uuid(), target_kind: row.target.kind(), row }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| Fault::Values(error.to_string()))
+}

@@ -1,0 +1,142 @@
+use domain::scans::{ScanStatus, TYPE};
+use projections::{
+    RunOptions, Slice,
+    dead_letters::{self, DeadLetterError},
+    scans,
+};
+
+use crate::world::*;
+
+const FIRST: Slice<'static> = Slice { limit: 100, cursor: None };
+
+fn undecodable() -> Vec<(String, String)> {
+    vec![("scan.exploded".to_owned(), r#"{"type":"exploded"}"#.to_owned())]
+}
+
+/// A scan whose second event nobody knows, and another one around it.
+async fn poisoned(world: &World) -> (u64, u64) {
+    world.append(org(1), scan(1), 0, &[requested()]).await;
+    world.append(org(1), scan(2), 0, &[requested()]).await;
+    let poison = world.append_raw(org(1), TYPE, &scan(1).to_string(), 1, &undecodable()).await;
+    world.append(org(1), scan(1), 2, &[started(1), engine_started(1)]).await;
+    (poison, world.append(org(1), scan(2), 1, &[started(1)]).await)
+}
+
+async fn state(world: &World, n: u128, position: u64) -> ScanStatus {
+    let view = world.scans(position).await;
+    scans::get(scope(1), &view, scan(n)).await.unwrap().unwrap().state
+}
+
+#[tokio::test]
+async fn poison_event_parks_its_aggregate_only() {
+    let world = World::new().await;
+    // Once with all of it in one batch, once event by event.
+    let (poison, last) = poisoned(&world).await;
+    let _projector = world.projector(RunOptions::default());
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Queued);
+    assert_eq!(state(&world, 2, last).await, ScanStatus::Running);
+    let later = world.append(org(1), scan(1), 4, &[engine_finished(1)]).await;
+    let other = world.append(org(1), scan(2), 2, &[completed(1)]).await;
+    assert_eq!(state(&world, 2, other).await, ScanStatus::Completed);
+
+    let letters = dead_letters::list(&world.pool(), Some(scans::NAME), FIRST).await.unwrap();
+    let shown: Vec<_> =
+        letters.items.iter().map(|letter| (letter.position, letter.parked)).collect();
+    assert_eq!(shown, [(poison, false), (poison + 1, true), (poison + 2, true), (later, true)]);
+    assert!(letters.items[0].error.contains("scan.exploded"), "{}", letters.items[0].error);
+    let (letters, event) = dead_letters::show(&world.journal, "scans", poison).await.unwrap();
+    assert_eq!((letters.len(), event.event_type.as_str()), (1, "scan.exploded"));
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_page_by_page() {
+    let (world, _projector) = World::projected().await;
+    let (_, last) = poisoned(&world).await;
+    world.scans(last).await;
+    world.view(projections::jobs::NAME, last).await;
+    let mut seen = Vec::new();
+    let mut cursor = None;
+    loop {
+        let slice = Slice { limit: 1, cursor: cursor.as_deref() };
+        let page = dead_letters::list(&world.pool(), None, slice).await.unwrap();
+        seen.extend(page.items.into_iter().map(|letter| (letter.position, letter.projection)));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let whole = dead_letters::list(&world.pool(), None, FIRST).await.unwrap();
+    let whole: Vec<_> =
+        whole.items.into_iter().map(|letter| (letter.position, letter.projection)).collect();
+    assert_eq!((seen.len(), &seen), (6, &whole));
+}
+
+#[tokio::test]
+async fn dead_letter_discard_applies_the_events_behind_it() {
+    let (world, _projector) = World::projected().await;
+    let (poison, last) = poisoned(&world).await;
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Queued);
+    let journal = &world.journal;
+
+    let still = dead_letters::replay(journal, "scans", poison).await.unwrap();
+    assert_eq!((still[0].applied, still[0].left), (0, 3));
+    let (letters, _) = dead_letters::show(journal, "scans", poison).await.unwrap();
+    assert_eq!(letters[0].attempts, 2);
+    let refused = dead_letters::discard(journal, "scans", poison + 1).await;
+    assert!(matches!(refused, Err(DeadLetterError::Parked { .. })));
+    let refused = dead_letters::discard(journal, "scans", 1).await;
+    assert!(matches!(refused, Err(DeadLetterError::NotFound { .. })));
+
+    let done = dead_letters::discard(journal, "scans", poison).await.unwrap();
+    assert_eq!((done[0].applied, done[0].left), (2, 0));
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Running);
+    // It goes on as if nothing had been.
+    let position = world.append(org(1), scan(1), 4, &[completed(1)]).await;
+    assert_eq!(state(&world, 1, position).await, ScanStatus::Completed);
+    let left = dead_letters::list(&world.pool(), Some("scans"), FIRST).await.unwrap();
+    assert!(left.items.is_empty());
+}
+
+#[tokio::test]
+async fn dead_letter_replay_applies_what_the_database_refused_before() {
+    let (world, _projector) = World::projected().await;
+    let view = world.scans(0).await;
+    let table = format!("{}.scans", view.schema());
+    let limit = format!(
+        "ALTER TABLE {table} ADD CONSTRAINT few CHECK (attempt < 2 OR scan_id <> '{}')",
+        scan(1).uuid()
+    );
+    sqlx::query(&limit).execute(&world.pool()).await.unwrap();
+    let mut last = 0;
+    for n in 1..=20 {
+        last = world.append(org(1), scan(n), 0, &[requested(), started(2), completed(2)]).await;
+    }
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Queued);
+    for n in 2..=20 {
+        assert_eq!(state(&world, n, last).await, ScanStatus::Completed);
+    }
+    let drop = format!("ALTER TABLE {table} DROP CONSTRAINT few");
+    sqlx::query(&drop).execute(&world.pool()).await.unwrap();
+    let done = dead_letters::replay(&world.journal, "scans", 3).await.unwrap();
+    assert_eq!((done[0].applied, done[0].left), (2, 0));
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Completed);
+}
+
+#[tokio::test]
+async fn too_many_dead_letters_stop_the_view_until_some_are_dealt_with() {
+    let world = World::new().await;
+    projections::prepare(&world.pool()).await.unwrap();
+    let _projector = world.projector(RunOptions { max_dead_letters: 2, ..RunOptions::default() });
+    let (poison, last) = poisoned(&world).await;
+    world
+        .until(&format!(
+            "SELECT EXISTS (SELECT FROM projections WHERE name = 'scans'
+             AND error LIKE '%dead_letters%' AND position = {})",
+            poison + 1
+        ))
+        .await;
+    dead_letters::discard(&world.journal, "scans", poison).await.unwrap();
+    assert_eq!(state(&world, 1, last).await, ScanStatus::Running);
+    let error = "SELECT count(error) FROM projections WHERE name = 'scans'";
+    assert_eq!(world.count(error).await, 0);
+}

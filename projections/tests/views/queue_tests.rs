@@ -1,0 +1,107 @@
+use domain::{jobs::JobKind, organizations, scans::ScanEvent};
+use projections::{
+    Slice,
+    jobs::{self, JobStatus, system},
+};
+use serde_json::json;
+
+use crate::world::*;
+
+#[tokio::test]
+async fn the_queue_holds_every_job_that_has_not_ended() {
+    let (world, _projector) = World::projected().await;
+    let id = scan(1).to_string();
+    let queued = world.append(org(1), scan(1), 0, &[requested()]).await;
+    let view = world.view(jobs::NAME, queued).await;
+    let job = jobs::get(scope(1), &view, &id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.attempt, job.queued_position), (JobStatus::Queued, 1, queued));
+    assert_eq!(job.metadata["request_id"], "r-1");
+    let request = world.journal.at(queued).await.unwrap().unwrap();
+    assert_eq!((job.event_id, job.correlation_id), (request.event_id, request.correlation_id));
+
+    let cancel = ScanEvent::CancelRequested { requested_at: at(5) };
+    let running = world.append(org(1), scan(1), 1, &[started(1), cancel]).await;
+    let view = world.view(jobs::NAME, running).await;
+    let job = jobs::get(scope(1), &view, &id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.deadline), (JobStatus::Running, Some(at(901))));
+    assert!(job.fence.is_some() && job.cancel_requested);
+    assert_eq!(system::running(&view, JobKind::Scan).await.unwrap(), [(org(1), 1)]);
+    assert_eq!(jobs::place(scope(1), &view, &id).await.unwrap(), None);
+
+    let requeued =
+        ScanEvent::Requeued { attempt: 2, reason: "lost".to_owned(), not_before: at(60) };
+    let again = world.append(org(1), scan(1), 3, &[requeued]).await;
+    let view = world.view(jobs::NAME, again).await;
+    let job = system::get(&view, &id).await.unwrap().unwrap();
+    assert_eq!((job.attempt, job.fence, job.queued_position), (2, None, again));
+    assert!(system::waiting(&view, JobKind::Scan, at(59), 9, 9).await.unwrap().is_empty());
+    assert_eq!(system::waiting(&view, JobKind::Scan, at(60), 9, 9).await.unwrap(), [job]);
+
+    let cancelled = ScanEvent::Cancelled { cancelled_at: at(70) };
+    let ended = world.append(org(1), scan(1), 4, &[cancelled]).await;
+    let view = world.view(jobs::NAME, ended).await;
+    assert_eq!(system::get(&view, &id).await.unwrap(), None);
+    assert!(system::depth(&view).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn organisations_take_turns_in_the_queue() {
+    let (world, _projector) = World::projected().await;
+    for n in 1..=5 {
+        world.append(org(1), scan(n), 0, &[requested()]).await;
+    }
+    world.append(org(2), scan(11), 0, &[requested()]).await;
+    let last = world.append(org(2), scan(12), 0, &[requested()]).await;
+    let view = world.view(jobs::NAME, last).await;
+    let waiting = system::waiting(&view, JobKind::Scan, at(0), 3, 10).await.unwrap();
+    let order: Vec<_> = waiting.into_iter().map(|job| job.job_id).collect();
+    assert_eq!(order, [1, 11, 2, 12, 3].map(|n| scan(n).to_string()));
+    let place = |n| {
+        let (view, id) = (view.clone(), scan(n).to_string());
+        async move { jobs::place(scope(1), &view, &id).await.unwrap().map(|place| place.ahead) }
+    };
+    assert_eq!((place(1).await, place(5).await), (Some(0), Some(4)));
+    let depth = system::depth(&view).await.unwrap();
+    assert_eq!((depth.len(), depth[0].jobs, depth[0].status), (1, 7, JobStatus::Queued));
+    let page = system::page(&view, JobStatus::Queued, None, 4).await.unwrap();
+    let rest = system::page(&view, JobStatus::Queued, Some(&page[3].job_id), 4).await.unwrap();
+    assert_eq!((page.len(), rest.len()), (4, 3));
+}
+
+#[tokio::test]
+async fn an_api_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked() {
+    let (world, _projector) = World::projected().await;
+    let key = domain::ids::ApiKeyId::from_uuid(uuid::Uuid::from_u128(7));
+    let events = [
+        ("created", json!({ "name": "Acme", "slug": "acme", "created_at": at(0) })),
+        (
+            "api_key_issued",
+            json!({ "key_id": key, "name": "ci", "secret_hash": "ab12", "issued_at": at(1) }),
+        ),
+    ];
+    let events = events.map(|(event, mut payload)| {
+        payload["type"] = event.into();
+        (format!("organization.{event}"), payload.to_string())
+    });
+    let id = org(1).to_string();
+    let position = world.append_raw(org(1), organizations::TYPE, &id, 0, &events).await;
+    let name = projections::organizations::NAME;
+    let view = world.view(name, position).await;
+    let found = projections::organizations::key_by_secret_hash(&view, "ab12").await.unwrap();
+    let found = found.unwrap();
+    assert_eq!((found.key_id, found.org, found.revoked), (key, org(1), false));
+    assert_eq!(projections::organizations::key_by_secret_hash(&view, "ab13").await.unwrap(), None);
+
+    let revoked = json!({ "type": "api_key_revoked", "key_id": key, "revoked_at": at(2) });
+    let revoked = ("organization.api_key_revoked".to_owned(), revoked.to_string());
+    let position = world.append_raw(org(1), organizations::TYPE, &id, 2, &[revoked]).await;
+    let view = world.view(name, position).await;
+    let keys = projections::organizations::keys(scope(1), &view, 10).await.unwrap();
+    assert!(keys.len() == 1 && keys[0].revoked);
+    assert!(projections::organizations::keys(scope(2), &view, 10).await.unwrap().is_empty());
+    let slice = Slice { limit: 10, cursor: None };
+    let all = projections::organizations::list(&view, slice).await.unwrap();
+    assert_eq!(all.items.iter().map(|row| row.slug.as_str()).collect::<Vec<_>>(), ["acme"]);
+    let own = projections::organizations::get(scope(1), &view).await.unwrap();
+    assert_eq!(own.map(|row| row.name), Some("Acme".to_owned()));
+}

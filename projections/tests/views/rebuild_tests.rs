@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use projections::{RebuildError, RunOptions, Status, scans};
+
+use crate::world::*;
+
+const READY: &str =
+    "SELECT EXISTS (SELECT FROM projections WHERE name = 'scans' AND status = 'ready')";
+
+async fn status(world: &World, generation: i32) -> Option<Status> {
+    let builds = projections::list(&world.pool()).await.unwrap();
+    builds
+        .iter()
+        .find(|build| build.name == "scans" && build.generation == generation)
+        .map(|build| build.status)
+}
+
+#[tokio::test]
+async fn rebuild_equals_live() {
+    let (world, _projector) = World::projected().await;
+    for n in 1..=40 {
+        world.append(org(n % 3), scan(n), 0, &whole_scan(n)).await;
+    }
+    let retried = [started(1), engine_started(1), found(1, 0, whole_finding()), started(2)];
+    world.append(org(1), scan(100), 0, &[requested()]).await;
+    let last = world.append(org(1), scan(100), 1, &retried).await;
+    for name in ["organizations", "scans", "jobs"] {
+        projections::rebuild(&world.pool(), name).await.unwrap();
+    }
+    world.until("SELECT count(*) = 3 FROM projections WHERE status = 'ready'").await;
+    // Live traffic goes on while they are compared.
+    let pool = world.pool();
+    let ((), compared) = tokio::join!(
+        async {
+            for n in 200..=260 {
+                world.append(org(1), scan(n), 0, &whole_scan(n)).await;
+            }
+        },
+        projections::compare(&pool, "scans", LONG),
+    );
+    let compared = compared.unwrap();
+    assert!(compared.is_clean(), "{compared:?}");
+    assert!(compared.position >= last);
+    assert!(compared.tables.iter().all(|table| table.live_rows >= 41), "{compared:?}");
+    for name in ["organizations", "jobs"] {
+        let compared = projections::compare(&world.pool(), name, LONG).await.unwrap();
+        assert!(compared.is_clean(), "{compared:?}");
+    }
+
+    // A difference is told.
+    let change = "UPDATE scans_v1.scans SET attempt = 7 WHERE requested_position = 1";
+    sqlx::query(change).execute(&world.pool()).await.unwrap();
+    let compared = projections::compare(&world.pool(), "scans", LONG).await.unwrap();
+    let equal: Vec<_> = compared.tables.iter().map(|table| (table.table, table.equal)).collect();
+    assert_eq!(equal, [("scans", false), ("findings", true)]);
+}
+
+fn whole_finding() -> Vec<domain::scans::Finding> {
+    vec![finding(1, domain::scans::Severity::High)]
+}
+
+#[tokio::test]
+async fn a_killed_rebuild_resumes() {
+    let (world, projector) = World::projected().await;
+    let mut last = 0;
+    for n in 1..=200 {
+        last = world.append(org(1), scan(n), 0, &whole_scan(n)).await;
+    }
+    world.scans(last).await;
+    projector.stop().await;
+    projections::rebuild(&world.pool(), "scans").await.unwrap();
+    let slow = RunOptions { rebuild_events: 10, ..RunOptions::default() };
+    let began = "SELECT EXISTS (SELECT FROM projections WHERE generation = 2 AND position > 0)";
+    let projector = world.projector(slow);
+    world.until(began).await;
+    projector.kill();
+    let resumed_from = world.count("SELECT position FROM projections WHERE generation = 2").await;
+    assert!(resumed_from > 0);
+    let _projector = world.projector(RunOptions::default());
+    world.until(READY).await;
+    let compared = projections::compare(&world.pool(), "scans", LONG).await.unwrap();
+    assert!(compared.is_clean(), "{compared:?}");
+}
+
+#[tokio::test]
+async fn switch_and_rollback_under_reads() {
+    let (world, _projector) = World::projected().await;
+    for n in 1..=20 {
+        world.append(org(1), scan(n), 0, &whole_scan(n)).await;
+    }
+    let pool = world.pool();
+    projections::rebuild(&pool, "scans").await.unwrap();
+    let busy = projections::rebuild(&pool, "scans").await;
+    assert!(matches!(busy, Err(RebuildError::Busy { .. })));
+    world.until(READY).await;
+
+    let stop = tokio_util::sync::CancellationToken::new();
+    let reads = async {
+        let mut reached = 0;
+        let mut schemas = std::collections::BTreeSet::new();
+        while !stop.is_cancelled() {
+            let view = world.views.open(scans::NAME, None, Duration::ZERO).await.unwrap();
+            assert!(view.position() >= reached, "the view went back");
+            reached = view.position();
+            schemas.insert(view.schema().to_owned());
+            assert!(scans::get(scope(1), &view, scan(1)).await.unwrap().is_some());
+        }
+        schemas
+    };
+    let writes = async {
+        let mut n = 1000;
+        while !stop.is_cancelled() {
+            n += 1;
+            world.append(org(1), scan(n), 0, &whole_scan(n)).await;
+        }
+    };
+    let changes = async {
+        projections::switch(&pool, "scans", LONG).await.unwrap();
+        assert_eq!(status(&world, 2).await, Some(Status::Live));
+        assert_eq!(status(&world, 1).await, Some(Status::Standby));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        projections::rollback(&pool, "scans", LONG).await.unwrap();
+        assert_eq!(status(&world, 1).await, Some(Status::Live));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+    };
+    let (schemas, (), ()) = tokio::join!(reads, writes, changes);
+    assert_eq!(Vec::from_iter(schemas), ["scans_v1", "scans_v1_r2"]);
+
+    let compared = projections::compare(&pool, "scans", LONG).await.unwrap();
+    assert!(compared.is_clean(), "{compared:?}");
+    projections::drop_standby(&pool, "scans").await.unwrap();
+    assert_eq!(status(&world, 2).await, None);
+    let gone = "SELECT count(*) FROM pg_namespace WHERE nspname = 'scans_v1_r2'";
+    assert_eq!(world.count(gone).await, 0);
+    let none = projections::rollback(&pool, "scans", LONG).await;
+    assert!(matches!(none, Err(RebuildError::Missing { .. })));
+
+    let last = world.append(org(1), scan(5000), 0, &[requested()]).await;
+    world.scans(last).await;
+    projections::rebuild(&pool, "scans").await.unwrap();
+    projections::cancel_rebuild(&pool, "scans").await.unwrap();
+    assert_eq!(status(&world, 2).await, None);
+}
+
+#[tokio::test]
+async fn nothing_is_switched_while_no_projector_can_bring_both_to_one_position() {
+    let (world, projector) = World::projected().await;
+    let last = world.append(org(1), scan(1), 0, &whole_scan(1)).await;
+    world.scans(last).await;
+    projections::rebuild(&world.pool(), "scans").await.unwrap();
+    world.until(READY).await;
+    projector.stop().await;
+    let behind = "UPDATE projections SET position = 0 WHERE name = 'scans' AND generation = 2";
+    sqlx::query(behind).execute(&world.pool()).await.unwrap();
+    let refused = projections::switch(&world.pool(), "scans", Duration::from_millis(50)).await;
+    assert!(matches!(refused, Err(RebuildError::NotLevel("scans"))));
+    assert_eq!(status(&world, 1).await, Some(Status::Live));
+    assert_eq!(world.count("SELECT count(hold_at) FROM projections").await, 0);
+}

@@ -1,0 +1,180 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A multi-tenant platform backend on one append-only log.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file; `millrace.toml` of the working directory when left out.
+    #[arg(long, global = true, env = "MILLRACE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in one process, with a private Postgres and nats-server unless others are
+    /// configured.
+    Up,
+    /// Run some roles against configured servers.
+    Serve(ServeArgs),
+    /// Bring the database schema up to date.
+    Migrate,
+    /// Show and rebuild the read models.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Show, replay and discard events that a read model could not apply.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Show or rebuild the copy of the log on JetStream.
+    #[command(subcommand)]
+    Relay(RelayCommand),
+    /// Create and list organisations.
+    #[command(subcommand)]
+    Organizations(OrganizationsCommand),
+    /// Issue, list and revoke API keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Load advisory data for the dependencies engine.
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
+    /// Print the values in force, with secrets masked.
+    Config,
+    /// Generate the documents under `schemas/`.
+    Schemas(SchemasArgs),
+    /// Scan this repository and a weak website, from an empty installation.
+    Demo(DemoArgs),
+    /// Run one engine; what a worker starts inside the sandbox.
+    #[command(hide = true)]
+    Engine,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Roles of this process.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub roles: Vec<Role>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Role {
+    /// The HTTP front end.
+    Api,
+    /// Copies the log to JetStream.
+    Relay,
+    /// Keeps the read models.
+    Projector,
+    /// Releases jobs to the workers and repairs what was lost.
+    Dispatcher,
+    /// Runs jobs.
+    Worker,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] =
+        [Self::Api, Self::Relay, Self::Projector, Self::Dispatcher, Self::Worker];
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProjectionsCommand {
+    /// Every generation with its status and progress.
+    List,
+    /// Build a new generation beside the live one and compare the two.
+    Rebuild { name: String },
+    /// Let the rebuilt generation answer; the former one stays for a rollback.
+    Switch { name: String },
+    /// Let the former generation answer again.
+    Rollback { name: String },
+    /// Drop the generation that is kept for a rollback.
+    Drop { name: String },
+    /// Give up a rebuild that does not answer yet.
+    Cancel { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersCommand {
+    List {
+        #[arg(long)]
+        projection: Option<String>,
+    },
+    Show {
+        projection: String,
+        position: u64,
+    },
+    /// Apply an event again, and then those that wait behind it.
+    Replay {
+        projection: String,
+        position: u64,
+    },
+    /// Give up one event for one read model; those behind it are applied.
+    Discard {
+        projection: String,
+        position: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RelayCommand {
+    Status,
+    /// Give up the stream and make it again from the log, under the next epoch.
+    Rebuild,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OrganizationsCommand {
+    Create {
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        slug: String,
+    },
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Issue a key and print it, once.
+    Issue {
+        /// Id of the organisation.
+        #[arg(long)]
+        organization: domain::ids::OrganizationId,
+        #[arg(long)]
+        name: String,
+    },
+    List {
+        #[arg(long)]
+        organization: domain::ids::OrganizationId,
+    },
+    Revoke {
+        #[arg(long)]
+        organization: domain::ids::OrganizationId,
+        key: domain::ids::ApiKeyId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdvisoriesCommand {
+    /// Replace the advisory data by OSV files from a folder, a zip file or the address of one.
+    Import { source: String },
+}
+
+#[derive(Debug, Args)]
+pub struct SchemasArgs {
+    #[arg(long, default_value = "schemas")]
+    pub folder: PathBuf,
+    /// Write nothing; fail when a document is not what it should be.
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The repository to scan.
+    #[arg(long, default_value = ".")]
+    pub repository: PathBuf,
+    /// End after the scans, with status 0 only when they found what they should.
+    #[arg(long)]
+    pub exit: bool,
+}

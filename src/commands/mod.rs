@@ -1,0 +1,49 @@
+//! One file for each command of the command line.
+
+mod advisories;
+mod config;
+mod dead_letters;
+pub mod engine;
+mod keys;
+mod migrate;
+mod organizations;
+mod projections;
+mod relay;
+mod schemas;
+mod serve;
+pub mod up;
+
+use std::{path::Path, process::ExitCode};
+
+use crate::{cli::Command, config::Config};
+
+pub fn run(config: Option<&Path>, command: Command) -> anyhow::Result<ExitCode> {
+    if let Command::Schemas(arguments) = command {
+        return schemas::run(&arguments);
+    }
+    let config = Config::load(config)?;
+    if matches!(command, Command::Config) {
+        return config::run(&config);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(dispatch(config, command))
+}
+
+async fn dispatch(config: Config, command: Command) -> anyhow::Result<ExitCode> {
+    let telemetry = crate::telemetry::init(&config.log, &config.telemetry)?;
+    let result = match command {
+        Command::Up => up::run(config).await,
+        Command::Serve(arguments) => serve::run(config, &arguments.roles).await,
+        Command::Migrate => migrate::run(&config).await,
+        Command::Projections(command) => projections::run(&config, command).await,
+        Command::DeadLetters(command) => dead_letters::run(&config, command).await,
+        Command::Relay(command) => relay::run(&config, command).await,
+        Command::Organizations(command) => organizations::run(&config, command).await,
+        Command::Keys(command) => keys::run(&config, command).await,
+        Command::Advisories(command) => advisories::run(&config, command).await,
+        Command::Demo(arguments) => crate::demo::run(config, arguments).await,
+        Command::Config | Command::Schemas(_) | Command::Engine => Ok(ExitCode::SUCCESS),
+    };
+    telemetry.shutdown();
+    result
+}

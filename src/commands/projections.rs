@@ -1,0 +1,143 @@
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, bail};
+use projections::{Generation, RunOptions, Status};
+use tokio_util::sync::CancellationToken;
+
+use crate::{cli::ProjectionsCommand, config::Config, installation::Operator};
+
+/// How long a switch waits for both builds to stand at one position.
+const LEVEL_WAIT: Duration = Duration::from_secs(30);
+const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
+
+pub async fn run(config: &Config, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
+    let operator = Operator::open(config).await?;
+    let pool = operator.journal.pool();
+    projections::prepare(pool).await?;
+    let result = match command {
+        ProjectionsCommand::List => list(&operator).await,
+        ProjectionsCommand::Rebuild { name } => rebuild(&operator, &name).await,
+        ProjectionsCommand::Switch { name } => {
+            with_projector(&operator, async {
+                projections::switch(pool, &name, LEVEL_WAIT).await?;
+                println!("the rebuilt {name} answers now; `projections rollback {name}` goes back");
+                Ok(())
+            })
+            .await
+        }
+        ProjectionsCommand::Rollback { name } => {
+            with_projector(&operator, async {
+                projections::rollback(pool, &name, LEVEL_WAIT).await?;
+                println!("the former {name} answers again");
+                Ok(())
+            })
+            .await
+        }
+        ProjectionsCommand::Drop { name } => {
+            projections::drop_standby(pool, &name).await?;
+            println!("the standby of {name} is gone");
+            Ok(())
+        }
+        ProjectionsCommand::Cancel { name } => {
+            projections::cancel_rebuild(pool, &name).await?;
+            println!("the rebuild of {name} is given up");
+            Ok(())
+        }
+    };
+    operator.close().await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn list(operator: &Operator) -> anyhow::Result<()> {
+    for build in projections::list(operator.journal.pool()).await? {
+        println!("{}", line(&build));
+    }
+    Ok(())
+}
+
+async fn rebuild(operator: &Operator, name: &str) -> anyhow::Result<()> {
+    with_projector(operator, async {
+        let generation = projections::rebuild(operator.journal.pool(), name).await?;
+        println!("building generation {generation} of {name} beside the live one");
+        wait_until_ready(operator, name, generation).await?;
+        let comparison = projections::compare(operator.journal.pool(), name, LEVEL_WAIT).await?;
+        println!("at position {}:", comparison.position);
+        for table in &comparison.tables {
+            let verdict = if table.equal { "same" } else { "DIFFERENT" };
+            println!(
+                "  {:<20} {verdict}: {} rows live, {} rebuilt",
+                table.table, table.live_rows, table.other_rows
+            );
+        }
+        if !comparison.is_clean() {
+            println!(
+                "the builds differ: {} dead letters live, {} rebuilt; look before you switch",
+                comparison.live_dead_letters, comparison.other_dead_letters
+            );
+        }
+        println!("`millrace projections switch {name}` lets it answer");
+        Ok(())
+    })
+    .await
+}
+
+async fn wait_until_ready(operator: &Operator, name: &str, generation: i32) -> anyhow::Result<()> {
+    loop {
+        let builds = projections::list(operator.journal.pool()).await?;
+        let build = builds
+            .iter()
+            .find(|build| build.name == name && build.generation == generation)
+            .context("the rebuild was given up meanwhile")?;
+        println!("{}", line(build));
+        if let Some(error) = &build.error {
+            bail!("the rebuild stopped: {error}");
+        }
+        if build.status == Status::Ready {
+            return Ok(());
+        }
+        tokio::time::sleep(PROGRESS_PAUSE).await;
+    }
+}
+
+/// Runs a projector beside the work: builds move even when no other process feeds them.
+async fn with_projector(
+    operator: &Operator,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let projector = tokio::spawn(projections::run(
+        operator.journal.clone(),
+        operator.views.clone(),
+        RunOptions::default(),
+        stop.clone(),
+    ));
+    let result = work.await;
+    stop.cancel();
+    projector.await??;
+    result
+}
+
+fn line(build: &Generation) -> String {
+    let mut line = format!(
+        "{:<14} v{} generation {:<3} {:<9} {:>10} of {:<10}",
+        build.name,
+        build.version,
+        build.generation,
+        build.status.as_str(),
+        build.position,
+        build.head
+    );
+    if build.position < build.head {
+        line += &format!(" {:>9.0} events/s", build.events_per_second);
+        if let Some(left) = build.seconds_left() {
+            line += &format!(", {left} s left");
+        }
+    }
+    if build.dead_letters > 0 {
+        line += &format!("  {} dead letters", build.dead_letters);
+    }
+    if let Some(error) = &build.error {
+        line += &format!("  stopped: {error}");
+    }
+    line
+}

@@ -1,0 +1,112 @@
+//! The one typed configuration: built-in defaults, then `millrace.toml`, then `MILLRACE_*` variables.
+//!
+//! Durations and sizes carry their unit in the name. Unknown keys are refused, and every fault found
+//! is named at once.
+
+mod database;
+mod faults;
+mod jobs;
+mod layers;
+mod log;
+mod nats;
+mod objects;
+mod projections;
+mod relay;
+mod scans;
+mod secret;
+mod server;
+mod telemetry;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use self::layers::{DATA_DIR, Layers};
+pub use self::{
+    database::Database,
+    faults::Faults,
+    jobs::Jobs,
+    log::{Format, Log},
+    nats::Nats,
+    objects::Objects,
+    projections::Projections,
+    relay::Relay,
+    scans::Scans,
+    secret::Secret,
+    server::Server,
+    telemetry::Telemetry,
+    workers::{Sandbox, Workers},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// Where this installation keeps its files, the private servers' included.
+    pub data_dir: PathBuf,
+    pub server: Server,
+    pub database: Database,
+    pub nats: Nats,
+    pub log: Log,
+    pub telemetry: Telemetry,
+    pub jobs: Jobs,
+    pub workers: Workers,
+    pub scans: Scans,
+    pub objects: Objects,
+    pub relay: Relay,
+    pub projections: Projections,
+}
+
+impl Config {
+    /// Reads the file named by `--config` or `MILLRACE_CONFIG`, else `millrace.toml` if there is one
+    /// here, and the variables of this process.
+    pub fn load(file: Option<&Path>) -> Result<Self, Faults> {
+        Self::from_sources(file, std::env::vars_os())
+    }
+
+    pub fn from_sources(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let mut layers = Layers::read(file, variables, &mut faults);
+        let config = Self {
+            data_dir: layers.top(DATA_DIR, &mut faults).unwrap_or_else(|| ".millrace".into()),
+            server: layers.section(&mut faults),
+            database: layers.section(&mut faults),
+            nats: layers.section(&mut faults),
+            log: layers.section(&mut faults),
+            telemetry: layers.section(&mut faults),
+            jobs: layers.section(&mut faults),
+            workers: layers.section(&mut faults),
+            scans: layers.section(&mut faults),
+            objects: layers.section(&mut faults),
+            relay: layers.section(&mut faults),
+            projections: layers.section(&mut faults),
+        };
+        layers.refuse_rest(&mut faults);
+        config.check_together(&mut faults);
+        faults.into_result(config)
+    }
+
+    /// The values in force, as a configuration file, with secrets masked.
+    pub fn effective_toml_masked(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// What no section can tell alone.
+    fn check_together(&self, faults: &mut Faults) {
+        if self.data_dir.as_os_str().is_empty() {
+            faults.add(DATA_DIR, "must name a folder");
+        }
+        if self.nats.replicas > 1 && self.nats.url.is_none() {
+            faults.add("nats.replicas", "the private nats-server keeps one copy: set nats.url");
+        }
+        if self.jobs.scan_deadline_s < self.scans.engine_time_s {
+            faults.add("jobs.scan_deadline_s", "must not be shorter than scans.engine_time_s");
+        }
+    }
+}

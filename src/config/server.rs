@@ -1,0 +1,83 @@
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Faults;
+use super::layers::Section;
+
+/// The HTTP front end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How clients reach the server, when not at `listen`.
+    pub public_url: Option<Url>,
+    pub max_connections: u32,
+    /// For the whole head of a request.
+    pub header_timeout_s: u32,
+    /// For the whole body of a request.
+    pub body_timeout_s: u32,
+    /// For the head of the answer.
+    pub request_timeout_s: u32,
+    pub body_limit_bytes: u64,
+    /// How long open requests may go on at shutdown.
+    pub drain_timeout_s: u32,
+    /// Origins whose pages may call the API, exactly as browsers send them.
+    pub cors_origins: Vec<String>,
+    /// Requests a minute of one API key.
+    pub requests_per_minute_per_key: u32,
+    /// Requests without a valid key a minute of one client address.
+    pub requests_per_minute_per_address: u32,
+    /// Live streams open at the same time of one API key.
+    pub streams_per_key: u32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            public_url: None,
+            max_connections: 1024,
+            header_timeout_s: 10,
+            body_timeout_s: 30,
+            request_timeout_s: 60,
+            body_limit_bytes: 1 << 20,
+            drain_timeout_s: 10,
+            cors_origins: Vec::new(),
+            requests_per_minute_per_key: 600,
+            requests_per_minute_per_address: 300,
+            streams_per_key: 32,
+        }
+    }
+}
+
+impl Section for Server {
+    const NAME: &'static str = "server";
+
+    fn check(&self, faults: &mut Faults) {
+        if self.public_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
+            faults.add("server.public_url", "must begin with http:// or https://");
+        }
+        faults.range("server.max_connections", self.max_connections, 1..=1_000_000);
+        faults.range("server.header_timeout_s", self.header_timeout_s, 1..=300);
+        faults.range("server.body_timeout_s", self.body_timeout_s, 1..=3600);
+        faults.range("server.request_timeout_s", self.request_timeout_s, 1..=3600);
+        faults.range("server.body_limit_bytes", self.body_limit_bytes, 1 << 10..=1 << 30);
+        faults.range("server.drain_timeout_s", self.drain_timeout_s, 0..=3600);
+        let per_minute = 1..=100_000_000;
+        let (key, address) =
+            (self.requests_per_minute_per_key, self.requests_per_minute_per_address);
+        faults.range("server.requests_per_minute_per_key", key, per_minute.clone());
+        faults.range("server.requests_per_minute_per_address", address, per_minute);
+        faults.range("server.streams_per_key", self.streams_per_key, 1..=100_000);
+        for origin in &self.cors_origins {
+            let parsed = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
+            if parsed.as_deref() != Some(origin) {
+                let fault = format!("`{origin}` is not an origin such as https://app.example.com");
+                faults.add("server.cors_origins", fault);
+            }
+        }
+    }
+}

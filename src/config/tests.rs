@@ -1,0 +1,131 @@
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use super::{Config, Format, Sandbox};
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+fn with(file: &str, pairs: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("millrace.toml");
+    fs::write(&path, file).unwrap();
+    Config::from_sources(Some(&path), variables(pairs)).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn the_defaults_are_sound_and_survive_being_written_and_read() {
+    let config = with("", &[]).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8420");
+    assert_eq!(config.data_dir, Path::new(".millrace"));
+    assert_eq!(config.workers.sandbox, Sandbox::Required);
+    let written = config.effective_toml_masked().unwrap();
+    assert_eq!(with(&written, &[]).unwrap(), config);
+}
+
+#[test]
+fn the_file_goes_over_the_defaults_and_variables_go_over_the_file() {
+    let file = "data_dir = '/srv/a'\n[server]\nlisten = '0.0.0.0:1'\nmax_connections = 7\n[log]\nformat = 'json'";
+    let config = with(
+        file,
+        &[
+            ("MILLRACE_SERVER__LISTEN", "127.0.0.1:0"),
+            ("MILLRACE_DATA_DIR", "/srv/b"),
+            ("MILLRACE_SCANS__ALLOWED_PATHS", "/one, /two"),
+            ("MILLRACE_SCANS__ALLOWED_PRIVATE_RANGES", r#"["10.0.0.0/8", "::1/128"]"#),
+            ("MILLRACE_RELAY__MAX_BYTES", "1_073_741_824"),
+            ("MILLRACE_NATS__PREFIX", "7"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
+    assert_eq!(config.server.max_connections, 7);
+    assert_eq!(config.data_dir, Path::new("/srv/b"));
+    assert_eq!(config.log.format, Format::Json);
+    assert_eq!(config.scans.allowed_paths, [Path::new("/one"), Path::new("/two")]);
+    assert_eq!(config.scans.allowed_private_ranges.len(), 2);
+    assert_eq!(config.relay.max_bytes, Some(1 << 30));
+    assert_eq!(config.nats.prefix, "7");
+}
+
+#[test]
+fn the_customary_variables_point_at_real_servers_and_ours_go_over_them() {
+    let customary = [("DATABASE_URL", "postgres://a@b/c"), ("NATS_URL", "nats://x:4222")];
+    let config = with("[database]\nurl = 'postgres://in/file'", &customary).unwrap();
+    assert_eq!(config.database.url.unwrap().expose(), "postgres://a@b/c");
+    assert_eq!(config.nats.url.unwrap().expose(), "nats://x:4222");
+    let ours = [customary[0], ("MILLRACE_DATABASE__URL", "postgres://our/s")];
+    assert_eq!(with("", &ours).unwrap().database.url.unwrap().expose(), "postgres://our/s");
+}
+
+#[test]
+fn every_fault_is_named_at_once_with_its_place() {
+    let file = "dat_dir = 'x'\n[empty]\n[sever]\nport = 1\n[server]\nlisten = 5\nlitsen = 'x'\nmax_connections = 0\n\
+                cors_origins = ['*', 'https://a.example/']\n[log]\nformat = 'xml'\nlevel = 'info,=x='";
+    let faults = with(
+        file,
+        &[
+            ("MILLRACE_JOBS__LEASE_S", "soon"),
+            ("MILLRACE_JOBS__PER_ORG_LIMIT", "-3"),
+            ("MILLRACE_SCANS__ALLOWED_PATHS", "relative"),
+            ("MILLRACE_SCANS__ALLOWED_PRIVATE_RANGES", "10.0.0.0/99"),
+            ("MILLRACE_NATS__REPLICAS", "3"),
+            ("MILLRACE_SHELL", "x"),
+        ],
+    )
+    .unwrap_err();
+    for wanted in [
+        "dat_dir in ",
+        "[empty]: unknown section",
+        "sever.port in ",
+        "server.listen in ",
+        "server.litsen in ",
+        "unknown field `litsen`",
+        "server.max_connections: 0 is not between 1 and",
+        "server.cors_origins: `*` is not an origin",
+        "server.cors_origins: `https://a.example/` is not",
+        "log.format in ",
+        "log.level: ",
+        "MILLRACE_JOBS__LEASE_S: invalid type",
+        "MILLRACE_JOBS__PER_ORG_LIMIT: invalid value: integer `-3`",
+        "scans.allowed_paths: `relative` is not an absolute path",
+        "MILLRACE_SCANS__ALLOWED_PRIVATE_RANGES: invalid IP address",
+        "nats.replicas: the private nats-server keeps one copy",
+        "MILLRACE_SHELL: unknown key",
+    ] {
+        assert!(faults.contains(wanted), "no `{wanted}` in\n{faults}");
+    }
+    assert_eq!(faults.lines().count(), 17, "{faults}");
+}
+
+#[test]
+fn a_secret_is_shown_nowhere() {
+    let secret = "hunter2";
+    let url = format!("postgres://me:{secret}@db/x");
+    let config = with("", &[("DATABASE_URL", &url)]).unwrap();
+    let shown = format!("{config:?}{}", config.effective_toml_masked().unwrap());
+    assert!(!shown.contains(secret) && shown.contains("********"), "{shown}");
+    for file in [
+        format!("[database]\nurl = 'mysql://{secret}@x'"),
+        format!("[database]\nurl = 'postgres://{secret}"),
+        format!("[nats]\nurl = ['{secret}']"),
+    ] {
+        let faults = with(&file, &[]).unwrap_err();
+        assert!(!faults.contains(secret), "{faults}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there_and_be_toml() {
+    let missing = Config::from_sources(Some(Path::new("/nowhere/m.toml")), []).unwrap_err();
+    assert!(missing.to_string().contains("/nowhere/m.toml: "), "{missing}");
+    let by_variable = variables(&[("MILLRACE_CONFIG", "/nowhere/v.toml")]);
+    let missing = Config::from_sources(None, by_variable).unwrap_err();
+    assert!(missing.to_string().contains("/nowhere/v.toml: "), "{missing}");
+    let faults = with("[server]\nlisten = = 1", &[("MILLRACE_LOG__FORMAT", "xml")]).unwrap_err();
+    assert!(faults.contains("millrace.toml line 2: "), "{faults}");
+    assert!(faults.contains("MILLRACE_LOG__FORMAT: unknown variant `xml`"), "{faults}");
+}

@@ -1,0 +1,71 @@
+//! The organisation and the key that an empty installation begins with.
+
+use anyhow::Context as _;
+use domain::{
+    ids::{ApiKeyId, OrganizationId},
+    organizations::{Organization, OrganizationCommand},
+};
+use journal::{Actor, AppendError, Context, ExecuteError, Journal};
+use rand::RngCore;
+
+const SLUG: &str = "default";
+
+/// An API key at the only moment its secret is known.
+pub struct NewKey {
+    pub organization: OrganizationId,
+    pub id: ApiKeyId,
+    pub secret: String,
+}
+
+/// Makes the first organisation and its key. `None` when there is one already.
+pub async fn prepare(journal: &Journal) -> anyhow::Result<Option<NewKey>> {
+    if journal.head().await? > 0 {
+        return Ok(None);
+    }
+    match create_organization(journal, "Default", SLUG).await {
+        Ok(organization) => Ok(Some(issue_key(journal, organization, "first key").await?)),
+        // Another process was quicker, and shows the key.
+        Err(ExecuteError::Append(AppendError::Claimed { .. })) => Ok(None),
+        Err(error) => Err(error).context("the first organisation could not be made"),
+    }
+}
+
+pub async fn create_organization(
+    journal: &Journal,
+    name: &str,
+    slug: &str,
+) -> Result<OrganizationId, ExecuteError<domain::organizations::OrganizationError>> {
+    let organization = OrganizationId::from_uuid(journal.clock().new_id());
+    let command = OrganizationCommand::Create {
+        name: name.to_owned(),
+        slug: slug.to_owned(),
+        now: journal.clock().now(),
+    };
+    let context = operator(journal, organization);
+    journal.execute::<Organization>(&context, &organization.to_string(), command).await?;
+    Ok(organization)
+}
+
+pub async fn issue_key(
+    journal: &Journal,
+    organization: OrganizationId,
+    name: &str,
+) -> anyhow::Result<NewKey> {
+    let mut random = [0; 32];
+    rand::rng().fill_bytes(&mut random);
+    let secret = api::keys::generate(random);
+    let id = ApiKeyId::from_uuid(journal.clock().new_id());
+    let command = OrganizationCommand::IssueApiKey {
+        key_id: id,
+        name: name.to_owned(),
+        secret_hash: api::keys::hash_hex(&secret),
+        now: journal.clock().now(),
+    };
+    let context = operator(journal, organization);
+    journal.execute::<Organization>(&context, &organization.to_string(), command).await?;
+    Ok(NewKey { organization, id, secret })
+}
+
+pub fn operator(journal: &Journal, organization: OrganizationId) -> Context {
+    Context::new(organization, Actor::Operator, journal.clock().new_id())
+}

@@ -1,0 +1,16 @@
+//! The HTTP client of the command line.
+
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client whose requests end within `timeout`, or run as long as they like.
+pub fn client(timeout: Option<Duration>) -> reqwest::Result<reqwest::Client> {
+    // Taken already when the process has made a client before: the same provider everywhere.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT);
+    match timeout {
+        Some(timeout) => builder.timeout(timeout).build(),
+        None => builder.build(),
+    }
+}

@@ -1,0 +1,258 @@
+//! The servers an installation stands on, and what every role shares on top of them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use embedded::{DataDir, Nats, NatsOptions, Postgres, PostgresOptions};
+use journal::{Bus, BusOptions, Journal, LogArchive, SystemClock};
+use projections::{View, Views};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Config, endpoints, endpoints::Endpoints};
+
+/// Longest wait for a connection; a command that waits longer is better refused.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Restarts of a private server in a row before the installation gives up.
+const SERVER_RESTARTS: u32 = 5;
+
+/// Postgres and NATS: those that are configured, or private ones.
+pub struct Servers {
+    pub endpoints: Endpoints,
+    postgres: Option<Postgres>,
+    nats: Option<Nats>,
+    /// Held while private servers run on it.
+    data_dir: Option<DataDir>,
+}
+
+impl Servers {
+    /// Starts whatever is not configured.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let (database, nats) = (config.database.url.as_ref(), config.nats.url.as_ref());
+        if let (Some(database), Some(nats)) = (database, nats) {
+            let endpoints = Endpoints {
+                database: database.expose().to_owned(),
+                nats: nats.expose().to_owned(),
+            };
+            return Ok(Self { endpoints, postgres: None, nats: None, data_dir: None });
+        }
+        let data_dir = DataDir::open(&config.data_dir)?;
+        let postgres = match database {
+            Some(_) => None,
+            None => Some(Postgres::start(&data_dir, postgres_options(config)).await?),
+        };
+        let private_nats = match nats {
+            Some(_) => None,
+            None => Some(Nats::start(&data_dir, nats_options(config)).await?),
+        };
+        let endpoints = Endpoints {
+            database: url_of(database, postgres.as_ref().map(Postgres::url)),
+            nats: url_of(nats, private_nats.as_ref().map(Nats::url)),
+        };
+        endpoints.write(&config.data_dir).context("the addresses could not be kept")?;
+        Ok(Self { endpoints, postgres, nats: private_nats, data_dir: Some(data_dir) })
+    }
+
+    /// Those of the `millrace up` that runs on the data directory, else as [`Servers::start`].
+    pub async fn reach(config: &Config) -> anyhow::Result<Self> {
+        match Self::start(config).await {
+            Err(error) if is_in_use(&error) => {
+                let endpoints = Endpoints::read(&config.data_dir)?.with_context(|| {
+                    format!("{} is still starting; try again", config.data_dir.display())
+                })?;
+                Ok(Self { endpoints, postgres: None, nats: None, data_dir: None })
+            }
+            other => other,
+        }
+    }
+
+    pub async fn pool(&self, config: &Config) -> anyhow::Result<PgPool> {
+        PgPoolOptions::new()
+            .max_connections(config.database.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection that died is found out by its next use; asking first costs a round trip.
+            .test_before_acquire(false)
+            .connect(&self.endpoints.database)
+            .await
+            .context("no connection to Postgres")
+    }
+
+    pub async fn bus(&self, config: &Config) -> anyhow::Result<Bus> {
+        let options = BusOptions {
+            url: self.endpoints.nats.clone(),
+            prefix: config.nats.prefix.clone(),
+            replicas: usize::from(config.nats.replicas),
+            name: "millrace".to_owned(),
+        };
+        Ok(Bus::connect(options).await?)
+    }
+
+    /// Keeps private servers running, and returns when one cannot be kept so. Safe to drop.
+    pub async fn supervise(&mut self) -> anyhow::Error {
+        let postgres = async {
+            match &mut self.postgres {
+                Some(server) => server.supervise(SERVER_RESTARTS).await,
+                None => std::future::pending().await,
+            }
+        };
+        let nats = async {
+            match &mut self.nats {
+                Some(server) => server.supervise(SERVER_RESTARTS).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = postgres => error.into(),
+            error = nats => error.into(),
+        }
+    }
+
+    pub async fn stop(self) {
+        if let Some(nats) = self.nats {
+            nats.stop().await;
+        }
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await;
+        }
+        if let Some(data_dir) = self.data_dir
+            && let Err(error) = endpoints::remove(data_dir.path())
+        {
+            tracing::warn!(%error, "the addresses of the servers are left in the data directory");
+        }
+    }
+}
+
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(embedded::Error::InUse { .. }))
+}
+
+fn url_of(configured: Option<&crate::config::Secret>, private: Option<String>) -> String {
+    private.or_else(|| configured.map(|url| url.expose().to_owned())).unwrap_or_default()
+}
+
+fn postgres_options(config: &Config) -> PostgresOptions {
+    PostgresOptions {
+        binaries: config.database.binaries.clone(),
+        shared_buffers_mb: config.database.shared_buffers_mb,
+        ..PostgresOptions::default()
+    }
+}
+
+fn nats_options(config: &Config) -> NatsOptions {
+    NatsOptions { binary: config.nats.binary.clone(), ..NatsOptions::default() }
+}
+
+/// The log, the bus and the views: what roles are made of. Cheap to clone.
+#[derive(Clone)]
+pub struct Installation {
+    pub journal: Journal,
+    pub bus: Bus,
+    pub views: Views,
+    pub objects: Objects,
+}
+
+/// Ends the appender when everything that uses it has ended.
+pub struct Appender {
+    stop: CancellationToken,
+    task: journal::AppenderTask,
+}
+
+impl Appender {
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the appender was aborted");
+        }
+    }
+}
+
+impl Installation {
+    /// Opens the log, its schema brought up to date.
+    pub async fn open(servers: &Servers, config: &Config) -> anyhow::Result<(Self, Appender)> {
+        let pool = servers.pool(config).await?;
+        journal::migrate(&pool).await?;
+        let stop = CancellationToken::new();
+        let (journal, task) =
+            Journal::open(pool.clone(), Arc::new(SystemClock), stop.clone()).await?;
+        let bus = servers.bus(config).await?;
+        let installation =
+            Self { journal, bus, views: Views::new(pool), objects: Objects::open(config)? };
+        Ok((installation, Appender { stop, task }))
+    }
+}
+
+/// The folder or bucket of what is too large for the log.
+#[derive(Clone)]
+pub struct Objects {
+    pub store: Arc<dyn object_store::ObjectStore>,
+    /// Where workers look for advisory data.
+    pub advisories: PathBuf,
+}
+
+impl Objects {
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let folder = folder(config)?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{} could not be made", folder.display()))?;
+        let folder = folder.canonicalize()?;
+        let store = object_store::local::LocalFileSystem::new_with_prefix(&folder)?;
+        Ok(Self { store: Arc::new(store), advisories: folder.join("advisories") })
+    }
+
+    pub fn log_archive(&self) -> LogArchive {
+        LogArchive::new(self.store.clone())
+    }
+}
+
+fn folder(config: &Config) -> anyhow::Result<PathBuf> {
+    match &config.objects.url {
+        None => Ok(config.data_dir.join("objects")),
+        Some(url) => url
+            .to_file_path()
+            .map_err(|()| anyhow::anyhow!("objects.url does not name a folder of this machine")),
+    }
+}
+
+/// What the operator's commands work on.
+pub struct Operator {
+    pub journal: Journal,
+    pub views: Views,
+    servers: Servers,
+    appender: Appender,
+}
+
+impl Operator {
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let servers = Servers::reach(config).await?;
+        let pool = servers.pool(config).await?;
+        journal::migrate(&pool).await?;
+        let stop = CancellationToken::new();
+        let (journal, task) =
+            Journal::open(pool.clone(), Arc::new(SystemClock), stop.clone()).await?;
+        Ok(Self { journal, views: Views::new(pool), servers, appender: Appender { stop, task } })
+    }
+
+    pub async fn view(&self, name: &'static str) -> anyhow::Result<View> {
+        Ok(self.views.open(name, None, Duration::ZERO).await?)
+    }
+
+    pub async fn bus(&self, config: &Config) -> anyhow::Result<Bus> {
+        self.servers.bus(config).await
+    }
+
+    pub async fn close(self) {
+        self.appender.stop().await;
+        self.journal.pool().close().await;
+        self.servers.stop().await;
+    }
+}
+
+/// The program itself, which workers start again inside the sandbox.
+pub fn own_program() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("the path of this program is not known")?;
+    Ok(Path::new(&path).canonicalize()?)
+}

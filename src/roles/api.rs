@@ -1,0 +1,78 @@
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use api::{ApiState, Check, Class, Options};
+use journal::{LogStream, jobs::JobStream};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Server},
+    installation::Installation,
+};
+
+pub async fn start(
+    installation: &Installation,
+    config: &Config,
+    metrics: &PrometheusHandle,
+    stop: &CancellationToken,
+) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; server.listen chooses another"))?;
+    let address = listener.local_addr()?;
+    let state = ApiState {
+        journal: installation.journal.clone(),
+        views: installation.views.clone(),
+        bus: installation.bus.clone(),
+        logs: LogStream::open(&installation.bus).await?,
+        archive: installation.objects.log_archive(),
+        jobs: JobStream::open(&installation.bus).await?,
+        metrics: metrics.clone(),
+        checks: vec![workers(installation)],
+        options: options(&config.server),
+    };
+    let stop = stop.clone();
+    let task = tokio::spawn(async move {
+        api::serve(state, listener, stop).await;
+        Ok(())
+    });
+    Ok((address, task))
+}
+
+fn options(server: &Server) -> Options {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Options {
+        public_url: server.public_url.clone(),
+        cors_origins: server.cors_origins.clone(),
+        max_connections: server.max_connections as usize,
+        max_body_bytes: server.body_limit_bytes,
+        header_timeout: seconds(server.header_timeout_s),
+        body_timeout: seconds(server.body_timeout_s),
+        request_timeout: seconds(server.request_timeout_s),
+        drain_timeout: seconds(server.drain_timeout_s),
+        requests_per_minute: server.requests_per_minute_per_key,
+        failures_per_minute: server.requests_per_minute_per_address,
+        streams_per_key: server.streams_per_key,
+        ..Options::default()
+    }
+}
+
+fn workers(installation: &Installation) -> Check {
+    let pool = installation.journal.pool().clone();
+    Check::new("workers", Class::Degraded, move || {
+        let pool = pool.clone();
+        Box::pin(async move {
+            match ::workers::runtime::alive(&pool).await {
+                Ok(0) => Err("no worker is alive: jobs wait".to_owned()),
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "workers could not be counted");
+                    Err("the workers could not be counted".to_owned())
+                }
+            }
+        })
+    })
+}

@@ -1,0 +1,111 @@
+//! Hands waiting jobs to the workers: the only publisher to the jobs stream.
+//!
+//! Jobs are released a little ahead of what the workers can run, so that the order is decided late:
+//! higher priority first, then the organisation with the fewest jobs under way, then the oldest.
+//! Choosing and recording are one statement under a lock, so any number of dispatchers may be
+//! alive; publishing comes after it, and one that was not carried out is taken up by any of them.
+
+mod backlog;
+mod publish;
+mod release;
+
+use std::time::Duration;
+
+use domain::{Timestamp, jobs::JobKind};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Backbone, queue};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Jobs of one kind that one organisation may have under way.
+    pub per_organization: u32,
+    /// Jobs released beyond what the workers can run now, in percent of it.
+    pub ahead_percent: u32,
+    /// How often to look without being woken.
+    pub poll: Duration,
+    /// A release whose publisher did not come back for so long is published by another.
+    pub publish_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            per_organization: 10,
+            ahead_percent: 50,
+            poll: Duration::from_secs(1),
+            publish_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    View(#[from] projections::ViewError),
+    #[error(transparent)]
+    Query(#[from] projections::QueryError),
+}
+
+/// Looks closer together than this would find the work of one look in many.
+const PAUSE: Duration = Duration::from_millis(20);
+/// After a failed look.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+/// How long the queue may lag behind the log before a look is taken at what it shows.
+const QUEUE_LAG: Duration = Duration::from_millis(250);
+
+struct Dispatcher {
+    backbone: Backbone,
+    options: Options,
+}
+
+/// Releases jobs until it is told to stop.
+pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) {
+    let mut head = backbone.journal.watch_head();
+    let dispatcher = Dispatcher { backbone, options };
+    let mut counted: Option<Instant> = None;
+    loop {
+        let position = *head.borrow_and_update();
+        let wait = match dispatcher.look(position).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(error = %crate::chain(&error), "jobs could not be released; trying again");
+                FAILED_PAUSE
+            }
+        };
+        if counted.is_none_or(|at| at.elapsed() >= backlog::EVERY) {
+            counted = Some(Instant::now());
+            dispatcher.report_backlog().await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            // The log has gone with its sender, so the end is near; the timer is enough until then.
+            Ok(()) = head.changed() => sleep(PAUSE).await,
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Releases what can be released now; gives the time until the next look.
+    async fn look(&self, position: u64) -> Result<Duration, Error> {
+        let queue = queue::open_at(&self.backbone.views, position, QUEUE_LAG).await?;
+        let mut wait = self.options.poll;
+        for kind in JobKind::ALL {
+            let now = self.backbone.journal.clock().now();
+            let released = self.release(queue.schema(), kind, now).await?;
+            self.publish_all(kind, released.to_publish).await;
+            if let Some(next) = released.next {
+                wait = wait.min(until(now, next));
+            }
+        }
+        Ok(wait)
+    }
+}
+
+fn until(now: Timestamp, next: Timestamp) -> Duration {
+    (next - now).to_std().unwrap_or_default().max(PAUSE)
+}

@@ -1,0 +1,47 @@
+//! The queue, as its view shows it.
+
+use std::time::Duration;
+
+use journal::{Actor, Context};
+use projections::{
+    QueryError, View, ViewError, Views,
+    jobs::{self, JobRow, system},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    View(#[from] ViewError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+/// The queue as it is now.
+pub(crate) async fn open(views: &Views) -> Result<View, ViewError> {
+    views.open(jobs::NAME, None, Duration::ZERO).await
+}
+
+/// The same, after waiting for it to show what the log holds up to `position`, at most `wait`.
+pub(crate) async fn open_at(
+    views: &Views,
+    position: u64,
+    wait: Duration,
+) -> Result<View, ViewError> {
+    match views.open(jobs::NAME, Some(position), wait).await {
+        Err(ViewError::Stale { .. }) => open(views).await,
+        opened => opened,
+    }
+}
+
+/// A job that has not ended, of any organisation.
+pub(crate) async fn get(views: &Views, job: &str) -> Result<Option<JobRow>, Error> {
+    Ok(system::get(&open(views).await?, job).await?)
+}
+
+/// For commands that go on with what put the job into the queue.
+pub(crate) fn context(job: &JobRow, role: &'static str) -> Context {
+    let mut context =
+        Context::new(job.org, Actor::System(role), job.correlation_id).caused_by(job.event_id);
+    context.metadata = job.metadata.clone();
+    context
+}

@@ -1,0 +1,137 @@
+use domain::{jobs::JobKind, scans::Scan};
+use projections::{
+    View,
+    jobs::{JobRow, JobStatus, system},
+};
+use sqlx::Row;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{BATCH, Failure, Sweeper};
+use crate::queue;
+use crate::runtime::{JobAggregate, Standing, deadline_reason, tell};
+
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    Abandoned,
+    Overdue,
+}
+
+impl Sweeper {
+    pub(super) async fn abandon_expired(&self, view: &View) -> Result<(), Failure> {
+        let sql = format!(
+            "SELECT j.job_id, j.fence FROM {}.jobs j
+             LEFT JOIN job_leases l ON l.fence = j.fence
+             WHERE j.kind = ANY ($1) AND j.status = 'running'
+               AND (l.fence IS NULL OR l.expires_at < clock_timestamp())
+             LIMIT $2",
+            view.schema()
+        );
+        let pool = self.backbone.journal.pool();
+        let kinds = JobKind::ALL.map(JobKind::as_str);
+        for row in sqlx::query(&sql).bind(kinds).bind(BATCH).fetch_all(pool).await? {
+            let (job, fence): (String, Uuid) = (row.try_get("job_id")?, row.try_get("fence")?);
+            if self.take_lease(fence).await? {
+                self.end(view, &job, fence, Verdict::Abandoned).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn fail_overdue(&self, view: &View) -> Result<(), Failure> {
+        let sql = format!(
+            "SELECT job_id, fence FROM {}.jobs
+             WHERE kind = ANY ($1) AND status = 'running' AND deadline < $2 LIMIT $3",
+            view.schema()
+        );
+        let journal = &self.backbone.journal;
+        let overdue = journal.clock().now() - self.options.deadline_grace;
+        let query = sqlx::query(&sql).bind(JobKind::ALL.map(JobKind::as_str));
+        for row in query.bind(overdue).bind(BATCH).fetch_all(journal.pool()).await? {
+            let (job, fence): (String, Uuid) = (row.try_get("job_id")?, row.try_get("fence")?);
+            self.end(view, &job, fence, Verdict::Overdue).await?;
+        }
+        Ok(())
+    }
+
+    /// False when its holder has renewed it after all. Without it the holder cannot renew it again.
+    async fn take_lease(&self, fence: Uuid) -> Result<bool, sqlx::Error> {
+        let pool = self.backbone.journal.pool();
+        sqlx::query("DELETE FROM job_leases WHERE fence = $1 AND expires_at < clock_timestamp()")
+            .bind(fence)
+            .execute(pool)
+            .await?;
+        sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM job_leases WHERE fence = $1)")
+            .bind(fence)
+            .fetch_one(pool)
+            .await
+    }
+
+    async fn end(
+        &self,
+        view: &View,
+        job: &str,
+        fence: Uuid,
+        verdict: Verdict,
+    ) -> Result<(), Failure> {
+        let Some(job) = system::get(view, job).await? else { return Ok(()) };
+        if (job.status, job.fence) != (JobStatus::Running, Some(fence)) {
+            return Ok(());
+        }
+        match job.kind {
+            JobKind::Scan => self.end_as::<Scan>(&job, fence, verdict).await,
+        }
+    }
+
+    async fn end_as<A: JobAggregate>(
+        &self,
+        job: &JobRow,
+        fence: Uuid,
+        verdict: Verdict,
+    ) -> Result<(), Failure> {
+        let journal = &self.backbone.journal;
+        let state = journal.state::<A>(job.org, &job.job_id).await?;
+        let Some((state, _)) = state else { return Ok(()) };
+        let now = journal.clock().now();
+        let command = match verdict {
+            Verdict::Abandoned => {
+                A::abandon(fence, "its worker gave no more sign of life".to_owned(), now)
+            }
+            Verdict::Overdue => A::fail(fence, deadline_reason(state.deadline()), None, now),
+        };
+        let caller = queue::context(job, "sweeper");
+        // One try: the next look comes soon.
+        let give_up = CancellationToken::new();
+        give_up.cancel();
+        match tell::tell::<A>(journal, &caller, &job.job_id, command, &give_up).await {
+            Ok(()) => {}
+            // It has ended by itself, which the queue does not show yet.
+            Err(tell::Error::Refused(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        tracing::warn!(job = job.job_id, ?verdict, "a running attempt was ended");
+        metrics::counter!("jobs_swept_total", "kind" => job.kind.as_str()).increment(1);
+        let state = journal.state::<A>(job.org, &job.job_id).await?;
+        if state.is_some_and(|(state, _)| state.standing() == Standing::Ended) {
+            self.backbone.logs.end(job.org, &job.job_id).await;
+        }
+        Ok(())
+    }
+
+    /// Removes what nobody will ask for again.
+    pub(super) async fn delete_stale(&self, view: &View) -> Result<(), Failure> {
+        let pool = self.backbone.journal.pool();
+        let sql = format!(
+            "DELETE FROM job_leases l
+             WHERE l.expires_at < clock_timestamp() - interval '1 minute'
+               AND NOT EXISTS (SELECT FROM {}.jobs j
+                               WHERE j.job_id = l.job_id AND j.fence = l.fence)",
+            view.schema()
+        );
+        sqlx::query(&sql).execute(pool).await?;
+        sqlx::query("DELETE FROM worker_slots WHERE expires_at < clock_timestamp()")
+            .execute(pool)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The job runtime, the dispatcher, the sweeper and the scan worker, against a real Postgres and a
+//! real nats-server.
+
+mod bench;
+mod dispatcher;
+mod runtime;
+mod scans;
+mod sweeper;
