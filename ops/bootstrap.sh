@@ -135,4 +135,10 @@ if [ -n "$wanted" ]; then
     say "everything is there"
 fi
 
+# Ubuntu 23.10 and later keep user namespaces from programs they do not know.
+if ! bwrap --unshare-all --ro-bind / / true >/dev/null 2>&1; then
+    say "warning: bubblewrap cannot make a sandbox here, so scans will be refused unless workers.sandbox is changed;"
+    say "where the kernel restricts user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+fi
+
 have cargo || die "cargo was not found: install Rust 1.95 or newer (https://rustup.rs), then start again"

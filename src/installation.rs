@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use embedded::{DataDir, Nats, NatsOptions, Postgres, PostgresOptions};
 use journal::{Bus, BusOptions, Journal, LogArchive, SystemClock};
-use projections::{View, Views};
+use projections::{View, ViewError, Views};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,8 @@ use crate::{config::Config, endpoints, endpoints::Endpoints};
 
 /// Longest wait for a connection; a command that waits longer is better refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an operator's command waits for a view to catch up.
+const VIEW_WAIT: Duration = Duration::from_secs(2);
 /// Restarts of a private server in a row before the installation gives up.
 const SERVER_RESTARTS: u32 = 5;
 
@@ -236,8 +238,16 @@ impl Operator {
         Ok(Self { journal, views: Views::new(pool), servers, appender: Appender { stop, task } })
     }
 
+    /// The view with everything that is in the log now, where a projector runs; else as it stands.
     pub async fn view(&self, name: &'static str) -> anyhow::Result<View> {
-        Ok(self.views.open(name, None, Duration::ZERO).await?)
+        let head = self.journal.head().await?;
+        match self.views.open(name, Some(head), VIEW_WAIT).await {
+            Err(ViewError::Stale { position }) => {
+                eprintln!("the view stands at {position} of {head}: no projector keeps it up to date");
+                Ok(self.views.open(name, None, Duration::ZERO).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     pub async fn bus(&self, config: &Config) -> anyhow::Result<Bus> {

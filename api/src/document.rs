@@ -73,10 +73,8 @@ impl<E> Pages<E> {
             policy: NO_SCRIPT,
             body: body.into(),
         };
-        let docs = Page {
-            policy: policy(&browser),
-            ..page("/docs", "text/html; charset=utf-8", browser)
-        };
+        let docs =
+            Page { policy: policy(&browser), ..page("/docs", "text/html; charset=utf-8", browser) };
         let pages = [
             page("/openapi.json", "application/json", service.spec()),
             page("/openapi.yaml", "application/yaml", service.spec_yaml()),

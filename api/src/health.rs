@@ -7,13 +7,13 @@ use poem_openapi::{
     ApiResponse, Enum, Object, OpenApi,
     payload::{Json, PlainText},
 };
-
-use projections::{jobs, organizations, scans};
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{document::Tag, state::App};
 
 /// For each check; a dependency that hangs is as good as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+const FRESH: Duration = Duration::from_secs(1);
 /// Positions that a view may be behind before readers should know.
 const MAX_LAG: u64 = 10_000;
 
@@ -68,7 +68,7 @@ enum Status {
     Failing,
 }
 
-#[derive(Debug, Object)]
+#[derive(Debug, Clone, Object)]
 struct Dependency {
     name: String,
     class: Class,
@@ -77,7 +77,7 @@ struct Dependency {
     reason: Option<String>,
 }
 
-#[derive(Debug, Object)]
+#[derive(Debug, Clone, Object)]
 struct Readiness {
     status: Status,
     dependencies: Vec<Dependency>,
@@ -99,7 +99,38 @@ struct Liveness {
 }
 
 pub(crate) struct Health {
-    pub app: App,
+    app: App,
+    /// The last answer of the checks. They run at most once in [`FRESH`], whoever asks.
+    latest: Mutex<Option<(Instant, Readiness)>>,
+}
+
+impl Health {
+    pub fn new(app: App) -> Self {
+        Self { app, latest: Mutex::new(None) }
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let mut latest = self.latest.lock().await;
+        if let Some((at, readiness)) = &*latest
+            && at.elapsed() < FRESH
+        {
+            return readiness.clone();
+        }
+        let built_in = [postgres(&self.app), nats(&self.app), projections(&self.app)];
+        let checks: Vec<_> = built_in.iter().chain(&self.app.checks).collect();
+        let dependencies = join_all(checks.into_iter().map(Check::run)).await;
+        let failed = |class| dependencies.iter().any(|d| !d.ok && d.class == class);
+        let status = if failed(Class::Fatal) {
+            Status::Failing
+        } else if failed(Class::Degraded) {
+            Status::Degraded
+        } else {
+            Status::Ok
+        };
+        let readiness = Readiness { status, dependencies };
+        *latest = Some((Instant::now(), readiness.clone()));
+        readiness
+    }
 }
 
 #[OpenApi(tag = "Tag::Health")]
@@ -115,18 +146,12 @@ impl Health {
     /// Every dependency with its class.
     #[oai(path = "/health/ready", method = "get", operation_id = "get_readiness")]
     async fn ready(&self) -> ReadinessAnswer {
-        let built_in = [postgres(&self.app), nats(&self.app), projections(&self.app)];
-        let checks: Vec<_> = built_in.iter().chain(&self.app.checks).collect();
-        let dependencies = join_all(checks.into_iter().map(Check::run)).await;
-        let failed = |class| dependencies.iter().any(|d| !d.ok && d.class == class);
-        if failed(Class::Fatal) {
-            return ReadinessAnswer::NotReady(Json(Readiness {
-                status: Status::Failing,
-                dependencies,
-            }));
+        let readiness = self.readiness().await;
+        if readiness.status == Status::Failing {
+            ReadinessAnswer::NotReady(Json(readiness))
+        } else {
+            ReadinessAnswer::Ready(Json(readiness))
         }
-        let status = if failed(Class::Degraded) { Status::Degraded } else { Status::Ok };
-        ReadinessAnswer::Ready(Json(Readiness { status, dependencies }))
     }
 
     /// Metrics
@@ -162,16 +187,25 @@ fn nats(app: &App) -> Check {
     })
 }
 
+/// The views that answer: whether they move on, and how far they are behind.
 fn projections(app: &App) -> Check {
-    let app = app.clone();
+    let pool = app.journal.pool().clone();
     Check::new("projections", Class::Degraded, move || {
-        let app = app.clone();
+        let pool = pool.clone();
         Box::pin(async move {
-            let head = app.journal.head().await.map_err(|_| "the log cannot be read".to_owned())?;
-            for name in [organizations::NAME, scans::NAME, jobs::NAME] {
-                let view = app.views.open(name, None, Duration::ZERO).await;
-                let view = view.map_err(|_| format!("the view {name} cannot be read"))?;
-                let behind = head.saturating_sub(view.position());
+            let builds = projections::list(&pool).await.map_err(|error| {
+                tracing::warn!(%error, "the views are not well");
+                "the views cannot be listed".to_owned()
+            })?;
+            let live = || builds.iter().filter(|build| build.status == projections::Status::Live);
+            if live().next().is_none() {
+                return Err("no view is built".to_owned());
+            }
+            for build in live() {
+                let (name, behind) = (&build.name, build.head.saturating_sub(build.position));
+                if build.error.is_some() {
+                    return Err(format!("the view {name} has stopped"));
+                }
                 if behind > MAX_LAG {
                     return Err(format!("the view {name} is {behind} positions behind"));
                 }

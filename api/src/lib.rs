@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use document::openapi;
 pub use health::{Check, Class};
 pub use options::Options;
-pub use state::ApiState;
+pub use state::{ApiState, TraceLink};
 
 /// Every resource there is.
 type Apis = (scans::Scans, events::Events, health::Health, scans::Aliases);
@@ -40,10 +40,10 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     let apis: Apis = (
         scans::Scans { app: app.clone() },
         events::Events { app: app.clone() },
-        health::Health { app: app.clone() },
+        health::Health::new(app.clone()),
         scans::Aliases { app: app.clone() },
     );
-    let resources = document::described(routes::WithProblems(apis)).into_endpoint();
+    let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);
     let frame = frame::Frame::new(pages, app, routes::Routes::of::<Apis>());
     server::run(listener, frame, &options, stop).await;

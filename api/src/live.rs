@@ -13,9 +13,7 @@ use futures::Stream;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
-    registry::{
-        MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-    },
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
 

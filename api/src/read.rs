@@ -8,9 +8,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
-    registry::{
-        MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry,
-    },
+    registry::{MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{ParseFromParameter, ToJSON, Type},
 };
 use projections::{View, ViewError};
@@ -74,9 +72,13 @@ impl<'a> ApiExtractor<'a> for Freshness {
         let min_position = match request.headers().get(options.name) {
             None => None,
             Some(value) => Some(
-                value.to_str().ok().and_then(|text| u64::parse_from_parameter(text).ok()).ok_or_else(
-                    || Problem::parameter(options.name, "it must be a position, a whole number"),
-                )?,
+                value
+                    .to_str()
+                    .ok()
+                    .and_then(|text| u64::parse_from_parameter(text).ok())
+                    .ok_or_else(|| {
+                        Problem::parameter(options.name, "it must be a position, a whole number")
+                    })?,
             ),
         };
         Ok(Self { min_position, wait: request.header("prefer").and_then(preferred_wait) })
@@ -116,17 +118,18 @@ impl<T> Read<T> {
 }
 
 fn names(header: &str, etag: &str) -> bool {
-    header.split(',').map(str::trim).any(|tag| {
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
-    })
+    header
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 impl<T: ToJSON> IntoResponse for Read<T> {
     fn into_response(self) -> Response {
         let mut response = match &self.body {
-            Some(body) => Response::builder()
-                .content_type("application/json")
-                .body(body.to_json_string()),
+            Some(body) => {
+                Response::builder().content_type("application/json").body(body.to_json_string())
+            }
             None => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
         };
         let headers = response.headers_mut();

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use poem::{
-    Endpoint, EndpointExt, IntoResponse, Request, Response, Result,
     endpoint::BoxEndpoint,
     http::{HeaderValue, Method},
 };
@@ -9,8 +8,6 @@ use poem_openapi::{
     OpenApi,
     registry::{MetaApi, Registry},
 };
-
-use crate::problem::Problem;
 
 /// The paths of the API under the patterns that the router reports.
 pub(crate) struct Routes(HashMap<String, Route>);
@@ -39,7 +36,8 @@ impl Routes {
         Self(
             methods
                 .into_iter()
-                .map(|(pattern, methods)| {
+                .map(|(pattern, mut methods)| {
+                    methods.sort_unstable();
                     let allow = HeaderValue::try_from(methods.join(", "));
                     let allow = allow.unwrap_or(HeaderValue::from_static(""));
                     (routed(&pattern), Route { pattern, allow })
@@ -65,43 +63,6 @@ fn routed(pattern: &str) -> String {
         }
     });
     parts.collect::<Vec<_>>().join("/")
-}
-
-/// An API whose endpoints fail with problems, before the framework makes text of their errors.
-pub(crate) struct WithProblems<T>(pub T);
-
-impl<T: OpenApi> OpenApi for WithProblems<T> {
-    fn meta() -> Vec<MetaApi> {
-        T::meta()
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
-        let mut plain = HashMap::new();
-        self.0.add_routes(&mut plain);
-        for (path, methods) in plain {
-            for (method, endpoint) in methods {
-                let wrapped = Catching(endpoint).boxed();
-                table.entry(path.clone()).or_default().insert(method, wrapped);
-            }
-        }
-    }
-}
-
-struct Catching(BoxEndpoint<'static>);
-
-impl Endpoint for Catching {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        Ok(match self.0.call(request).await {
-            Ok(response) => response,
-            Err(error) => Problem::of_poem(error).into_response(),
-        })
-    }
 }
 
 /// The document of an API that cannot be called: it needs no state.

@@ -10,9 +10,10 @@ use projections::Views;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{
-    Options, auth::KeyCache, health::Check, live::Slots, problem::Problem, quota::Quotas,
-};
+use crate::{Options, auth::KeyCache, health::Check, live::Slots, problem::Problem, quota::Quotas};
+
+/// Takes the span of a request and its `traceparent`.
+pub type TraceLink = fn(&tracing::Span, &str);
 
 /// Everything the front end works with.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct ApiState {
     /// Where running jobs are told to end.
     pub jobs: JobStream,
     pub metrics: PrometheusHandle,
+    /// Makes the span of a request a part of the trace that the client is in.
+    pub trace_link: Option<TraceLink>,
     /// What readiness asks beside Postgres, NATS and the projections.
     pub checks: Vec<Check>,
     pub options: Options,

@@ -6,6 +6,7 @@ use async_nats::{
     Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr,
     jetstream::{self, context::ContextBuilder, stream},
 };
+use percent_encoding::percent_decode_str;
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -137,6 +138,19 @@ impl Bus {
     }
 }
 
+/// The login of the first address that has one, which async-nats does not look for by itself. A name
+/// alone is a token.
+fn with_login(options: ConnectOptions, addresses: &[ServerAddr]) -> ConnectOptions {
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login =
+        addresses.iter().find_map(|address| Some((address.username()?, address.password())));
+    match login {
+        Some((user, Some(password))) => options.user_and_password(plain(user), plain(password)),
+        Some((token, None)) => options.token(plain(token)),
+        None => options,
+    }
+}
+
 async fn connect(
     options: &BusOptions,
     disconnected: watch::Sender<u64>,
@@ -151,7 +165,7 @@ async fn connect(
     let deadline = Instant::now() + CONNECT_PATIENCE;
     loop {
         let disconnected = Arc::clone(&disconnected);
-        let attempt = ConnectOptions::new()
+        let attempt = with_login(ConnectOptions::new(), &addresses)
             .name(&options.name)
             .ping_interval(PING_INTERVAL)
             .request_timeout(Some(REQUEST_TIMEOUT))

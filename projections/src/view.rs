@@ -55,19 +55,19 @@ impl Views {
         min_position: Option<u64>,
         wait: Duration,
     ) -> Result<View, ViewError> {
-        let not_built = ViewError::NotBuilt { name };
-        let Some(projection) = PROJECTIONS.iter().find(|p| p.name() == name) else {
-            return Err(not_built);
+        let found = PROJECTIONS.iter().find(|projection| projection.name() == name);
+        let (Some(projection), Some(sender)) = (found, self.positions.get(name)) else {
+            return Err(ViewError::NotBuilt { name });
         };
+        let mut moved = sender.subscribe();
         let deadline = Instant::now() + wait.min(MAX_WAIT);
-        let mut moved = self.positions.get(name).map(watch::Sender::subscribe);
         let mut poll = FIRST_POLL;
         loop {
             // Only what moves after this look is waited for.
-            if let Some(moved) = &mut moved {
-                moved.mark_unchanged();
-            }
-            let Some(view) = self.live(*projection).await? else { return Err(not_built) };
+            moved.mark_unchanged();
+            let Some(view) = self.live(*projection).await? else {
+                return Err(ViewError::NotBuilt { name });
+            };
             if view.position >= min_position.unwrap_or(0) {
                 return Ok(view);
             }
@@ -76,10 +76,8 @@ impl Views {
             }
             let next = (Instant::now() + poll).min(deadline);
             poll = (poll * 2).min(SLOWEST_POLL);
-            match &mut moved {
-                Some(moved) => drop(tokio::time::timeout_at(next, moved.changed()).await),
-                None => tokio::time::sleep_until(next).await,
-            }
+            // Without a projector in this process it never changes, and `next` is what counts.
+            let _ = tokio::time::timeout_at(next, moved.changed()).await;
         }
     }
 

@@ -15,15 +15,22 @@ pub mod up;
 
 use std::{path::Path, process::ExitCode};
 
-use crate::{cli::Command, config::Config};
+use crate::{
+    cli::Command,
+    config::{Config, Log},
+};
 
 pub fn run(config: Option<&Path>, command: Command) -> anyhow::Result<ExitCode> {
     if let Command::Schemas(arguments) = command {
         return schemas::run(&arguments);
     }
-    let config = Config::load(config)?;
+    let mut config = Config::load(config)?;
     if matches!(command, Command::Config) {
         return config::run(&config);
+    }
+    // Only what runs for long reports on itself, unless somebody wants to hear more.
+    if !matches!(command, Command::Up | Command::Serve(_)) && config.log == Log::default() {
+        config.log.level = "warn".to_owned();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(dispatch(config, command))

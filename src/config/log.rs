@@ -22,7 +22,7 @@ pub enum Format {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: Format::Text, level: "info".to_owned() }
+        Self { format: Format::Text, level: "info,async_nats=warn".to_owned() }
     }
 }
 

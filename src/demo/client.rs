@@ -76,7 +76,7 @@ impl Client {
         let ended = started.elapsed();
         let scan = self.get(&path, Some(&end)).await?;
         let page = self.get(&format!("{path}/findings?limit={FINDINGS_SHOWN}"), Some(&end)).await?;
-        let findings = page["items"].as_array().cloned().unwrap_or_default();
+        let findings = page["findings"].as_array().cloned().unwrap_or_default();
         Ok(Watched { scan, findings, accepted, visible, ended })
     }
 

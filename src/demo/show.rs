@@ -40,7 +40,7 @@ pub fn event(event: &Value) {
 
 pub fn scan(watched: &Watched) {
     for warning in watched.scan["warnings"].as_array().into_iter().flatten() {
-        println!("  note: {}", text(&warning["message"]));
+        println!("  note, {}: {}", text(&warning["engine"]), text(&warning["message"]));
     }
     println!();
     println!("  {:<9} {:<PLACE_CHARS$} WHAT", "SEVERITY", "WHERE");

@@ -117,4 +117,24 @@ mod tests {
             assert_eq!(shown, buckets.len() + 1, "{text}");
         }
     }
+
+    #[tokio::test]
+    async fn a_process_without_the_front_end_shows_its_metrics_at_an_address_of_its_own() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let recorder = builder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || counter!("job_retries_total").increment(3));
+        let page = async {
+            let client = crate::telemetry::http_client(Duration::from_secs(5)).unwrap();
+            loop {
+                if let Ok(answer) = client.get(format!("http://{free}/metrics")).send().await {
+                    return answer.text().await.unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = serve(free, recorder.handle()) => panic!("{ended:?}"),
+            page = page => assert!(page.contains("job_retries_total 3"), "{page}"),
+        }
+    }
 }

@@ -47,14 +47,12 @@ pub(super) async fn head(app: &App) -> Result<u64, Problem> {
 
 impl Follow {
     pub async fn new(app: &App, filter: Filter, after: u64) -> Result<Self, Problem> {
-        let mut head_of_log = app.journal.watch_head();
-        head_of_log.mark_changed();
         Ok(Self {
             seen: head(app).await?,
             journal: app.journal.clone(),
             filter,
             after,
-            head: head_of_log,
+            head: app.journal.watch_head(),
             stop: app.stop.clone(),
             keep_alive: app.options.keep_alive,
         })

@@ -11,14 +11,7 @@ use poem_openapi::{
     param::{Header, Query},
 };
 
-use crate::{
-    auth::Caller,
-    document::Tag,
-    live::Live,
-    problem::Problem,
-    read::Read,
-    state::App,
-};
+use crate::{auth::Caller, document::Tag, live::Live, problem::Problem, read::Read, state::App};
 use follow::Follow;
 use model::{Envelope, EventPage, Wanted};
 use socket::Upgraded;

@@ -37,32 +37,25 @@ struct Subscription {
     aggregate_id: Option<String>,
 }
 
-pub(super) fn upgraded(
-    socket: WebSocket,
-    app: App,
-    org: OrganizationId,
-    slot: Slot,
-) -> Upgraded {
+pub(super) fn upgraded(socket: WebSocket, app: App, org: OrganizationId, slot: Slot) -> Upgraded {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let upgraded = socket
-        .config(config)
-        .on_upgrade(move |mut stream| async move {
-            let ended = tokio::select! {
-                () = app.stop.cancelled() => Ok(SHUTDOWN),
-                ended = serve(&mut stream, &app, org) => ended,
-            };
-            let (code, reason) = match ended {
-                Ok(reason) => (CloseCode::Away, reason.to_owned()),
-                Err(problem) => (CloseCode::Policy, problem.to_string()),
-            };
-            // A close frame holds 123 bytes of text.
-            let reason: String = reason.chars().take(40).collect();
-            let closing = stream.send(Message::Close(Some((code, reason))));
-            drop(tokio::time::timeout(PATIENCE, closing).await);
-            drop(slot);
-        });
+    let upgraded = socket.config(config).on_upgrade(move |mut stream| async move {
+        let ended = tokio::select! {
+            () = app.stop.cancelled() => Ok(SHUTDOWN),
+            ended = serve(&mut stream, &app, org) => ended,
+        };
+        let (code, reason) = match ended {
+            Ok(reason) => (CloseCode::Away, reason.to_owned()),
+            Err(problem) => (CloseCode::Policy, problem.to_string()),
+        };
+        // A close frame holds 123 bytes of text.
+        let reason: String = reason.chars().take(40).collect();
+        let closing = stream.send(Message::Close(Some((code, reason))));
+        drop(tokio::time::timeout(PATIENCE, closing).await);
+        drop(slot);
+    });
     Upgraded(upgraded.into_response())
 }
 

@@ -36,8 +36,7 @@ impl Headers {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
         if self.https {
-            headers
-                .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
         }
         if let Ok(id) = HeaderValue::from_str(&scope.request_id) {
             headers.insert(REQUEST_ID, id);

@@ -65,6 +65,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
             trace_id = %scope.trace.trace_id(),
             method = %request.method(),
         );
+        if let Some(link) = self.app.trace_link {
+            link(&span, scope.trace.traceparent());
+        }
         let method = method_label(request.method());
         let answer = match self.cors.preflight(&request) {
             Some(response) => response,
@@ -99,7 +102,7 @@ impl<E: Endpoint<Output = Response>> Frame<E> {
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         match tokio::time::timeout(options.request_timeout, call).await {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(error))) => Problem::of_poem(error).into_response(),
+            Ok(Ok(Err(error))) => refused(error),
             Ok(Err(_panic)) => {
                 tracing::error!("a handler panicked");
                 Problem::new(Code::Internal, "the request failed on our side; it has been logged")
@@ -115,17 +118,10 @@ impl<E: Endpoint<Output = Response>> Frame<E> {
 
     /// Makes a problem document of every error, whoever made it.
     fn written_out(&self, mut response: Response, scope: &Scope) -> Response {
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            return problem.render(&scope.request_id, &self.base);
-        }
-        let status = response.status();
-        if !status.is_client_error() && !status.is_server_error() {
+        let Some(mut problem) = response.extensions_mut().remove::<Problem>() else {
             return response;
-        }
-        // Only the framework answers so: handlers fail with problems.
-        let code = Code::of_status(status);
-        let mut problem = Problem::new(code, code.title());
-        if code == Code::MethodNotAllowed
+        };
+        if problem.code == Code::MethodNotAllowed
             && let Some(pattern) = response.data::<PathPattern>()
             && let Some(route) = self.routes.get(&pattern.0)
         {
@@ -133,6 +129,16 @@ impl<E: Endpoint<Output = Response>> Frame<E> {
         }
         problem.render(&scope.request_id, &self.base)
     }
+}
+
+/// The problem that an error is, as the data of an answer.
+fn refused(error: poem::Error) -> Response {
+    let pattern = error.data::<PathPattern>().cloned();
+    let mut response = Problem::of_poem(error).into_response();
+    if let Some(pattern) = pattern {
+        response.set_data(pattern);
+    }
+    response
 }
 
 /// A bounded label: methods nobody knows are one.

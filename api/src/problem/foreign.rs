@@ -34,7 +34,12 @@ impl Problem {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        Self::new(Code::of_status(status), error.to_string())
+        let code = Code::of_status(status);
+        let detail = match code {
+            Code::NoSuchRoute | Code::MethodNotAllowed => code.remedy().to_owned(),
+            _ => error.to_string(),
+        };
+        Self::new(code, detail)
     }
 }
 

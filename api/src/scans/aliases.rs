@@ -83,8 +83,7 @@ impl Aliases {
         let skip = skip.0.unwrap_or(0).min(MAX_LIMIT);
         let limit = limit.0.unwrap_or(super::DEFAULT_LIMIT).min(MAX_LIMIT - skip);
         let slice = Slice { limit: skip + limit, cursor: None };
-        let page =
-            scans::list(caller.tenant(), &view, &ScanFilter::default(), slice).await?;
+        let page = scans::list(caller.tenant(), &view, &ScanFilter::default(), slice).await?;
         let rows = page.items.into_iter().skip(skip as usize).take(limit as usize);
         let scans = rows.map(ScanView::from).collect();
         let answer = Read::new(ScanPage { scans, next_cursor: None }, view.position());
@@ -119,9 +118,7 @@ impl Aliases {
         &self,
         caller: Caller,
         id: Path<String>,
-        #[oai(validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<
-            Option<u32>,
-        >,
+        #[oai(validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<Option<u32>>,
         cursor: Query<Option<String>>,
         #[oai(name = "Millrace-Min-Position")] fresh: Freshness,
     ) -> Result<Superseded<Read<FindingPage>>, Problem> {

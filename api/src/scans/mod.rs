@@ -70,8 +70,7 @@ impl Scans {
         /// May be given several times.
         state: Query<Vec<State>>,
         target_kind: Query<Option<TargetKind>>,
-        #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<Option<u32>>,
+        #[oai(validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<Option<u32>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
         /// Wait until the answer contains this position of the log.
@@ -83,8 +82,7 @@ impl Scans {
             states: state.0.into_iter().map(Into::into).collect(),
             target_kind: target_kind.0.map(|kind| kind.as_str().to_owned()),
         };
-        let slice =
-            Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
         let page = scans::list(caller.tenant(), &view, &filter, slice).await?;
         let scans = page.items.into_iter().map(ScanView::from).collect();
         let body = ScanPage { scans, next_cursor: page.next_cursor };
@@ -93,7 +91,6 @@ impl Scans {
 
     /// Read a scan
     #[oai(path = "/v1/scans/:id", method = "get", operation_id = "get_scan")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn get(
         &self,
         caller: Caller,
@@ -124,8 +121,7 @@ impl Scans {
         /// May be given several times.
         engine: Query<Vec<Engine>>,
         status: Query<Option<Status>>,
-        #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<Option<u32>>,
+        #[oai(validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<Option<u32>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
         /// Wait until the answer contains this position of the log.
@@ -137,8 +133,7 @@ impl Scans {
             engines: engine.0.into_iter().map(Into::into).collect(),
             status: status.0.map(Into::into),
         };
-        let slice =
-            Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
         list_findings(&self.app, &caller, &id.0, filter, slice, fresh).await
     }
 
@@ -263,8 +258,9 @@ async fn read_scan(
         let row = scans::as_of(&app.journal, caller.tenant(), id, point).await?;
         let row = row.ok_or_else(Problem::not_found)?;
         let (tag, position) = (etag(row.sequence), row.position);
-        return Ok(Read::new(ScanView::from(row), position)
-            .versioned(tag, if_none_match.as_deref()));
+        return Ok(
+            Read::new(ScanView::from(row), position).versioned(tag, if_none_match.as_deref())
+        );
     }
     let (view, row) = find(app, caller, id, fresh).await?;
     let tag = etag(row.sequence);

@@ -44,16 +44,14 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
         let local = local.map_or_else(LocalAddr::default, |to| LocalAddr(Addr::SocketAddr(to)));
         let remote = RemoteAddr(Addr::SocketAddr(from));
         let service = service_fn(|request: hyper::Request<Incoming>| {
-            let request: Request =
-                (request, local.clone(), remote.clone(), Scheme::HTTP).into();
+            let request: Request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
             async move {
                 let response = self.endpoint.get_response(request).await;
                 Ok::<hyper::Response<_>, Infallible>(response.into())
             }
         });
         let io = TokioIo::new(StallGuard::new(stream, self.write_timeout));
-        let mut connection =
-            pin!(self.http.serve_connection(io, service).with_upgrades());
+        let mut connection = pin!(self.http.serve_connection(io, service).with_upgrades());
         let ended = tokio::select! {
             ended = &mut connection => ended,
             () = self.stop.cancelled() => {

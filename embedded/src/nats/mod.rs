@@ -77,8 +77,7 @@ impl Nats {
         Ok(Self { identity, binary, folder, config, output, child })
     }
 
-    /// A connection URL with the credentials in it. async-nats does not read them from there: they are
-    /// to be given to it as options.
+    /// A connection URL with the credentials in it.
     pub fn url(&self) -> String {
         let Config { password, port, .. } = &self.config;
         let login = password.as_ref().map(|password| format!("{USER}:{password}@"));

@@ -20,3 +20,4 @@ CREATE TABLE jobs (
     metadata json NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_in_queue ON jobs (kind, status, org_id, rank, queued_position);
+CREATE INDEX jobs_by_time ON jobs (kind, not_before) WHERE status = 'queued';

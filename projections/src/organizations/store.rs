@@ -1,4 +1,4 @@
-use domain::{Event, Timestamp, organizations::OrganizationEvent};
+use domain::{Event, Timestamp, ids::ApiKeyId, organizations::OrganizationEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -7,12 +7,28 @@ use crate::{
     fault::Fault,
 };
 
-/// Rows to write, column by column.
+/// Rows to write.
 #[derive(Default)]
 struct Batch {
-    organizations: (Vec<Uuid>, Vec<String>, Vec<String>, Vec<Timestamp>, Vec<i64>),
-    issued: (Vec<Uuid>, Vec<Uuid>, Vec<String>, Vec<String>, Vec<Timestamp>),
-    revoked: (Vec<Uuid>, Vec<Uuid>, Vec<Timestamp>),
+    created: Vec<Created>,
+    issued: Vec<Issued>,
+    revoked: Vec<(Uuid, ApiKeyId, Timestamp)>,
+}
+
+struct Created {
+    org: Uuid,
+    name: String,
+    slug: String,
+    at: Timestamp,
+    position: i64,
+}
+
+struct Issued {
+    org: Uuid,
+    key: ApiKeyId,
+    name: String,
+    secret_hash: String,
+    at: Timestamp,
 }
 
 pub(super) async fn apply(
@@ -32,69 +48,106 @@ pub(super) async fn apply(
             }
         }
     }
-    batch.write(connection, schema).await
+    // A key is never issued again after it was revoked, so all that are issued come first.
+    write_created(connection, schema, &batch.created).await?;
+    write_issued(connection, schema, &batch.issued).await?;
+    write_revoked(connection, schema, &batch.revoked).await
 }
 
 impl Batch {
     fn fold(&mut self, org: Uuid, position: u64, event: &OrganizationEvent) {
         match event {
-            OrganizationEvent::Created { name, slug, created_at } => {
-                let (ids, names, slugs, times, positions) = &mut self.organizations;
-                ids.push(org);
-                names.push(storable(name));
-                slugs.push(storable(slug));
-                times.push(*created_at);
-                positions.push(position as i64);
-            }
+            OrganizationEvent::Created { name, slug, created_at } => self.created.push(Created {
+                org,
+                name: storable(name),
+                slug: storable(slug),
+                at: *created_at,
+                position: position as i64,
+            }),
             OrganizationEvent::ApiKeyIssued { key_id, name, secret_hash, issued_at } => {
-                let (orgs, ids, names, hashes, times) = &mut self.issued;
-                orgs.push(org);
-                ids.push(key_id.uuid());
-                names.push(storable(name));
-                hashes.push(storable(secret_hash));
-                times.push(*issued_at);
+                self.issued.push(Issued {
+                    org,
+                    key: *key_id,
+                    name: storable(name),
+                    secret_hash: storable(secret_hash),
+                    at: *issued_at,
+                });
             }
             OrganizationEvent::ApiKeyRevoked { key_id, revoked_at } => {
-                let (orgs, ids, times) = &mut self.revoked;
-                orgs.push(org);
-                ids.push(key_id.uuid());
-                times.push(*revoked_at);
+                self.revoked.push((org, *key_id, *revoked_at));
             }
         }
     }
+}
 
-    /// Keys are never issued again after they were revoked, so all that are issued come first.
-    async fn write(self, connection: &mut PgConnection, schema: &str) -> Result<(), Fault> {
-        let (ids, names, slugs, times, positions) = self.organizations;
-        if !ids.is_empty() {
-            let query = format!(
-                "INSERT INTO {schema}.organizations (org_id, name, slug, created_at, position)
-                 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[],
-                                      $5::bigint[])"
-            );
-            let query = sqlx::query(&query).bind(ids).bind(names).bind(slugs).bind(times);
-            query.bind(positions).execute(&mut *connection).await?;
-        }
-        let (orgs, ids, names, hashes, times) = self.issued;
-        if !ids.is_empty() {
-            let query = format!(
-                "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at)
-                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[],
-                                      $5::timestamptz[])"
-            );
-            let query = sqlx::query(&query).bind(orgs).bind(ids).bind(names).bind(hashes);
-            query.bind(times).execute(&mut *connection).await?;
-        }
-        let (orgs, ids, times) = self.revoked;
-        if !ids.is_empty() {
-            let query = format!(
-                "UPDATE {schema}.api_keys k SET revoked_at = g.at
-                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g(org_id, key_id, at)
-                 WHERE k.key_id = g.key_id AND k.org_id = g.org_id"
-            );
-            let query = sqlx::query(&query).bind(orgs).bind(ids).bind(times);
-            query.execute(connection).await?;
-        }
-        Ok(())
+fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
+}
+
+async fn write_created(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &[Created],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
     }
+    let query = format!(
+        "INSERT INTO {schema}.organizations (org_id, name, slug, created_at, position)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])"
+    );
+    sqlx::query(&query)
+        .bind(column(rows, |row| row.org))
+        .bind(column(rows, |row| row.name.as_str()))
+        .bind(column(rows, |row| row.slug.as_str()))
+        .bind(column(rows, |row| row.at))
+        .bind(column(rows, |row| row.position))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_issued(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &[Issued],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at)
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])"
+    );
+    sqlx::query(&query)
+        .bind(column(rows, |row| row.org))
+        .bind(column(rows, |row| row.key.uuid()))
+        .bind(column(rows, |row| row.name.as_str()))
+        .bind(column(rows, |row| row.secret_hash.as_str()))
+        .bind(column(rows, |row| row.at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_revoked(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &[(Uuid, ApiKeyId, Timestamp)],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.api_keys k SET revoked_at = g.at
+         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g(org_id, key_id, at)
+         WHERE k.key_id = g.key_id AND k.org_id = g.org_id"
+    );
+    sqlx::query(&query)
+        .bind(column(rows, |row| row.0))
+        .bind(column(rows, |row| row.1.uuid()))
+        .bind(column(rows, |row| row.2))
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -33,8 +33,7 @@ impl Pair {
         let builds = generation::of(connection, projection).await?;
         let find = |wanted: &[Status]| builds.iter().find(|b| wanted.contains(&b.status)).cloned();
         let live = find(&[Status::Live]).ok_or(RebuildError::NotBuilt(name))?;
-        let wanted = statuses.first().map_or("", |status| status.as_str());
-        let other = find(statuses).ok_or(RebuildError::Missing { name, wanted })?;
+        let other = find(statuses).ok_or_else(|| RebuildError::missing(name, statuses))?;
         Ok(Self { live, other })
     }
 
@@ -71,13 +70,13 @@ pub(super) async fn hold(
     let mut transaction = pool.begin().await?;
     let pair = Pair::lock(&mut transaction, projection, statuses).await?;
     sqlx::query(
-        "UPDATE projections SET hold_at = $3, hold_until = clock_timestamp() + $4
+        "UPDATE projections SET hold_at = $3, hold_until = clock_timestamp() + make_interval(secs => $4)
          WHERE name = $1 AND version = $2",
     )
     .bind(projection.name())
     .bind(projection.version())
     .bind(pair.live.position.max(pair.other.position) as i64)
-    .bind(wait)
+    .bind(wait.as_secs_f64())
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;

@@ -27,13 +27,20 @@ pub enum RebuildError {
     #[error("{0} has no live build yet, so there is nothing to build beside")]
     NotBuilt(&'static str),
     #[error("{name} has no build with status {wanted}")]
-    Missing { name: &'static str, wanted: &'static str },
+    Missing { name: &'static str, wanted: String },
     #[error("the builds of {0} did not come to one position in time; does a projector feed both?")]
     NotLevel(&'static str),
     #[error("version {version} of {name} is the one this program uses")]
     InUse { name: String, version: i32 },
     #[error("the database of the views failed")]
     Database(#[from] sqlx::Error),
+}
+
+impl RebuildError {
+    fn missing(name: &'static str, statuses: &[Status]) -> Self {
+        let wanted: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+        Self::Missing { name, wanted: wanted.join(" or ") }
+    }
 }
 
 fn known(name: &str) -> Result<&'static dyn Projection, RebuildError> {
@@ -48,14 +55,16 @@ pub async fn rebuild(pool: &PgPool, name: &str) -> Result<i32, RebuildError> {
     let mut transaction = pool.begin().await?;
     generation::lock(&mut transaction).await?;
     let builds = generation::of(&mut transaction, projection).await?;
-    if let Some(other) = builds.iter().find(|build| build.status != Status::Live) {
+    let (live, others): (Vec<_>, Vec<_>) =
+        builds.iter().partition(|build| build.status == Status::Live);
+    let Some(live) = live.first() else {
+        return Err(RebuildError::NotBuilt(projection.name()));
+    };
+    if let Some(other) = others.first() {
         let status = other.status.as_str();
         return Err(RebuildError::Busy { name: projection.name(), status });
     }
-    let Some(newest) = builds.last() else {
-        return Err(RebuildError::NotBuilt(projection.name()));
-    };
-    let number = newest.generation + 1;
+    let number = live.generation + 1;
     generation::create(&mut transaction, projection, number).await?;
     transaction.commit().await?;
     Ok(number)
@@ -107,19 +116,18 @@ async fn exchange(
 
 /// Drops the build on standby: after that there is nothing to roll back to.
 pub async fn drop_standby(pool: &PgPool, name: &str) -> Result<(), RebuildError> {
-    drop_other(pool, known(name)?, &[Status::Standby], "standby").await
+    drop_other(pool, known(name)?, &[Status::Standby]).await
 }
 
 /// Gives up a build that is not live yet.
 pub async fn cancel_rebuild(pool: &PgPool, name: &str) -> Result<(), RebuildError> {
-    drop_other(pool, known(name)?, &[Status::Building, Status::Ready], "building or ready").await
+    drop_other(pool, known(name)?, &[Status::Building, Status::Ready]).await
 }
 
 async fn drop_other(
     pool: &PgPool,
     projection: &'static dyn Projection,
     statuses: &[Status],
-    wanted: &'static str,
 ) -> Result<(), RebuildError> {
     let name = projection.name();
     let mut transaction = pool.begin().await?;
@@ -129,7 +137,7 @@ async fn drop_other(
         return Err(RebuildError::NotBuilt(name));
     }
     let found = builds.into_iter().find(|build| statuses.contains(&build.status));
-    let found = found.ok_or(RebuildError::Missing { name, wanted })?;
+    let found = found.ok_or_else(|| RebuildError::missing(name, statuses))?;
     drop_build(&mut transaction, &found).await?;
     Ok(transaction.commit().await?)
 }

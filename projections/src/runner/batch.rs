@@ -27,6 +27,8 @@ pub(super) enum Halt {
     Read(#[from] journal::ReadError),
     #[error("the database of the views failed")]
     Database(#[from] sqlx::Error),
+    #[error("the database of the views does not answer")]
+    Slow,
     #[error("{count} events wait in dead_letters, more than {max}; replay or discard some of them")]
     DeadLetters { count: u64, max: u64 },
 }

@@ -14,12 +14,14 @@ use super::{
     measure::{self, Speed},
     tail::{Slice, Tail},
 };
-use crate::{Status, Views, event::with_causes};
+use crate::{Generation, Status, Views, event::with_causes};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// How soon a held build is looked at again.
 const HELD: Duration = Duration::from_millis(5);
+/// A batch with more statements than this, each as slow as is allowed, is broken off as a whole.
+const STATEMENTS: u32 = 10;
 
 pub(super) struct Follower {
     build: Build,
@@ -49,6 +51,7 @@ enum Next {
 impl Follower {
     pub fn new(
         build: Build,
+        found: &Generation,
         journal: Journal,
         views: Views,
         tail: Arc<Tail>,
@@ -59,11 +62,10 @@ impl Follower {
             journal,
             views,
             tail,
-            limit: options.rebuild_events,
+            limit: options.batch_events.max(1),
             options,
-            // The first batch finds out where the build stands.
-            position: 0,
-            status: Status::Building,
+            position: found.position,
+            status: found.status,
             ahead: None,
             last_recorded: None,
             speed: Speed::default(),
@@ -106,16 +108,15 @@ impl Follower {
                 None => return self.caught_up().await,
             },
         };
-        let (outcome, ahead) = tokio::join!(
-            batch::apply(&self.journal, self.build, &self.options, &slice, self.speed.get()),
-            async { if slice.at_end { Ok(None) } else { self.read(slice.end()).await } },
-        );
+        let (outcome, ahead) = tokio::join!(self.apply(&slice), async {
+            if self.is_end(slice.end()) { Ok(None) } else { self.read(slice.end()).await }
+        },);
         match outcome? {
             Outcome::Applied { position, status } => {
                 // A fault of reading ahead comes back with the next read.
                 self.ahead = ahead.unwrap_or(None);
                 self.applied(&slice, position, status);
-                if slice.at_end && position == slice.end() && status == Status::Building {
+                if status == Status::Building && self.is_end(position) {
                     return self.caught_up().await;
                 }
                 Ok(Next::GoOn)
@@ -132,12 +133,33 @@ impl Follower {
         }
     }
 
+    async fn apply(&self, slice: &Slice) -> Result<Outcome, Halt> {
+        let speed = self.speed.get();
+        let applied = batch::apply(&self.journal, self.build, &self.options, slice, speed);
+        // A server that no longer answers at all does not break off its statements either.
+        timeout(self.options.statement_timeout * STATEMENTS, applied)
+            .await
+            .map_err(|_| Halt::Slow)?
+    }
+
     async fn read(&self, after: u64) -> Result<Option<Slice>, Halt> {
-        let slice = self.tail.read(after, self.limit).await?;
+        let known = self.journal.watch_head().borrow().saturating_sub(after);
+        // No more than is known to be there, unless it is about finding out.
+        let limit = match u32::try_from(known) {
+            Ok(known @ 1..) => known.min(self.limit),
+            _ => self.limit,
+        };
+        let slice = self.tail.read(after, limit).await?;
         if let Some(slice) = &slice {
+            self.journal.announce(slice.end());
             slice.decode(self.build.projection).await;
         }
         Ok(slice)
+    }
+
+    /// Whether no event after this position is known.
+    fn is_end(&self, position: u64) -> bool {
+        *self.journal.watch_head().borrow() <= position
     }
 
     fn applied(&mut self, slice: &Slice, position: u64, status: Status) {
@@ -158,7 +180,7 @@ impl Follower {
             Status::Building => self.options.rebuild_events,
             Status::Ready | Status::Live | Status::Standby => self.options.batch_events,
         };
-        self.limit = (self.limit * 2).clamp(1, most);
+        self.limit = (self.limit * 2).min(most).max(1);
         if status == Status::Live {
             self.views.announce(self.build.projection.name(), position);
         }
@@ -191,7 +213,7 @@ impl Follower {
             Halt::Read(journal::ReadError::Hole { .. }) | Halt::DeadLetters { .. } => {
                 tracing::error!(projection, generation, position, error, "a view stands still");
             }
-            Halt::Read(journal::ReadError::Database(_)) | Halt::Database(_) => {
+            Halt::Read(journal::ReadError::Database(_)) | Halt::Database(_) | Halt::Slow => {
                 tracing::warn!(projection, generation, position, error, "a view is delayed");
             }
         }

@@ -12,7 +12,9 @@ use journal::Journal;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{PROJECTIONS, Views, event::with_causes, generation, projection::Projection};
+use crate::{
+    Generation, PROJECTIONS, Views, event::with_causes, generation, projection::Projection,
+};
 use follower::Follower;
 use tail::Tail;
 
@@ -67,18 +69,20 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), sqlx::Error> {
     generation::prepare(journal.pool()).await?;
+    journal.head().await?;
     let tail = Arc::new(Tail::new(journal.pool().clone(), options.batch_bytes));
     let mut followers = JoinSet::new();
     let mut running: HashMap<Id, Build> = HashMap::new();
     while !stop.is_cancelled() {
         match builds(&journal).await {
             Ok(builds) => {
-                for build in builds {
+                for (build, found) in builds {
                     if running.values().any(|other| other.same(&build)) {
                         continue;
                     }
                     let follower = Follower::new(
                         build,
+                        &found,
                         journal.clone(),
                         views.clone(),
                         Arc::clone(&tail),
@@ -119,13 +123,14 @@ fn forget(running: &mut HashMap<Id, Build>, ended: Ended) {
     }
 }
 
-async fn builds(journal: &Journal) -> Result<Vec<Build>, sqlx::Error> {
+async fn builds(journal: &Journal) -> Result<Vec<(Build, Generation)>, sqlx::Error> {
     let mut connection = journal.pool().acquire().await?;
     let mut builds = Vec::new();
     for projection in PROJECTIONS {
         for found in generation::of(&mut connection, *projection).await? {
             measure::dead_letters(projection.name(), &found);
-            builds.push(Build { projection: *projection, generation: found.generation });
+            let generation = found.generation;
+            builds.push((Build { projection: *projection, generation }, found));
         }
     }
     Ok(builds)

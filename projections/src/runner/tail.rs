@@ -35,8 +35,6 @@ struct Page {
 pub(super) struct Slice {
     page: Arc<Page>,
     range: Range<usize>,
-    /// Whether the log ended here when it was read.
-    pub at_end: bool,
 }
 
 impl Tail {
@@ -49,25 +47,23 @@ impl Tail {
         // Held while reading, so that followers at the same place read once.
         let mut window = self.window.lock().await;
         if let Some(page) = window.iter().find(|page| page.holds(after)) {
-            let at_end = window.back().is_some_and(|last| last.end() == page.end());
-            return Ok(Some(Slice::new(Arc::clone(page), after, limit, at_end)));
+            return Ok(Some(Slice::new(Arc::clone(page), after, limit)));
         }
         if window.front().is_some_and(|first| after < first.after) {
             // Far behind: its pages are of no use to others.
             drop(window);
             let page = self.page(after, limit).await?;
-            return Ok(page.map(|page| Slice::new(page, after, limit, false)));
+            return Ok(page.map(|page| Slice::new(page, after, limit)));
         }
         let Some(page) = self.page(after, limit).await? else { return Ok(None) };
         if window.back().is_some_and(|last| last.end() != after) {
             window.clear();
         }
-        let at_end = page.events.len() < limit as usize;
         window.push_back(Arc::clone(&page));
         while window.len() > PAGES || (window.len() > 1 && weight(&window) > BYTES) {
             window.pop_front();
         }
-        Ok(Some(Slice::new(page, after, limit, at_end)))
+        Ok(Some(Slice::new(page, after, limit)))
     }
 
     async fn page(&self, after: u64, limit: u32) -> Result<Option<Arc<Page>>, ReadError> {
@@ -114,11 +110,10 @@ impl Page {
 }
 
 impl Slice {
-    fn new(page: Arc<Page>, after: u64, limit: u32, page_at_end: bool) -> Self {
+    fn new(page: Arc<Page>, after: u64, limit: u32) -> Self {
         let start = (after - page.after) as usize;
         let end = page.events.len().min(start + limit as usize);
-        let at_end = page_at_end && end == page.events.len();
-        Self { range: start..end, page, at_end }
+        Self { range: start..end, page }
     }
 
     pub fn events(&self) -> &[LogEvent] {

@@ -1,4 +1,5 @@
 //! The views against a real Postgres.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fault_tests;
 mod freshness_tests;

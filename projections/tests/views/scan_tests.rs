@@ -169,7 +169,8 @@ async fn as_of_equals_what_the_view_showed_at_that_position() {
     let mut events = whole_scan(1);
     events.insert(4, found(1, 1, vec![finding(2, Severity::High), finding(9, Severity::High)]));
     for (version, event) in events.iter().enumerate() {
-        let position = world.append(org(1), scan(1), version as u64, &[event.clone()]).await;
+        let position =
+            world.append(org(1), scan(1), version as u64, std::slice::from_ref(event)).await;
         world.append(org(2), scan(100 + version as u128), 0, &[requested()]).await;
         let view = world.scans(position).await;
         let shown = scans::get(scope(1), &view, scan(1)).await.unwrap();

@@ -46,8 +46,10 @@ impl World {
         Self { database, journal, views }
     }
 
+    /// With a projector; its views are live already.
     pub async fn projected() -> (Self, Projector) {
         let world = Self::new().await;
+        projections::prepare(&world.pool()).await.unwrap();
         let projector = world.projector(RunOptions::default());
         (world, projector)
     }

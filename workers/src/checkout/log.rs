@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn credentials_and_control_characters_do_not_show() {
         let line =
-            "\u{1b}[31mfatal: 'https://me:s3cret@host/a' \u{202e}http://x@y and http://plain/a@b";
+            "\u{1b}[31mfatal: 'https://me:password@host/a' \u{202e}http://x@y and http://plain/a@b";
         let clean = clean(line);
         assert_eq!(clean, "[31mfatal: 'https://***@host/a' http://***@y and http://plain/a@b");
     }

@@ -12,7 +12,7 @@ mod release;
 use std::time::Duration;
 
 use domain::{Timestamp, jobs::JobKind};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Backbone, queue};
@@ -51,7 +51,7 @@ enum Error {
 }
 
 /// Looks closer together than this would find the work of one look in many.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 /// After a failed look.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// How long the queue may lag behind the log before a look is taken at what it shows.
@@ -68,22 +68,27 @@ pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) 
     let dispatcher = Dispatcher { backbone, options };
     let mut counted: Option<Instant> = None;
     loop {
+        let begun = Instant::now();
         let position = *head.borrow_and_update();
-        let wait = match dispatcher.look(position).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(error = %crate::chain(&error), "jobs could not be released; trying again");
-                FAILED_PAUSE
+        let looked = async {
+            if counted.is_none_or(|at| at.elapsed() >= backlog::EVERY) {
+                counted = Some(Instant::now());
+                dispatcher.report_backlog().await;
             }
+            dispatcher.look(position).await
         };
-        if counted.is_none_or(|at| at.elapsed() >= backlog::EVERY) {
-            counted = Some(Instant::now());
-            dispatcher.report_backlog().await;
-        }
+        let looked = tokio::select! {
+            () = stop.cancelled() => return,
+            looked = looked => looked,
+        };
+        let wait = looked.unwrap_or_else(|error| {
+            tracing::warn!(error = %crate::chain(&error), "jobs could not be released; trying again");
+            FAILED_PAUSE
+        });
         tokio::select! {
             () = stop.cancelled() => return,
-            // The log has gone with its sender, so the end is near; the timer is enough until then.
-            Ok(()) = head.changed() => sleep(PAUSE).await,
+            // Without the log the end is near, and the timer is enough until then.
+            Ok(()) = head.changed() => sleep_until(begun + PAUSE).await,
             () = sleep(wait) => {}
         }
     }

@@ -38,7 +38,8 @@ impl Dispatcher {
     ) -> Result<Released, Error> {
         let mut transaction = self.backbone.journal.pool().begin().await?;
         let connection = &mut *transaction;
-        sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
+        // Compiling the statements takes far longer than running them.
+        sqlx::query("SELECT set_config('jit', 'off', true), pg_advisory_xact_lock($1, $2)")
             .bind(LOCK)
             .bind(kind as i32)
             .execute(&mut *connection)

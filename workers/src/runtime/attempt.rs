@@ -17,6 +17,8 @@ use crate::Backbone;
 
 /// A handler that was dropped ends at its next await; more than this is a bug in it.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
+/// An object store that takes longer does not hold up the next job.
+const ARCHIVE: Duration = Duration::from_secs(30);
 
 type Work = AbortOnDropHandle<Result<(), JobError>>;
 
@@ -80,9 +82,13 @@ impl<H: Handler> Runtime<H> {
     async fn finish_log(&self, context: &JobContext) {
         let Backbone { journal, archive, logs, .. } = &self.backbone;
         let lines = context.log.finish().await;
-        if let Err(error) = archive.write(context.org, &context.job, context.attempt, &lines).await
-        {
-            tracing::warn!(error = %crate::chain(&error), "the output of the attempt is not kept");
+        let written = archive.write(context.org, &context.job, context.attempt, &lines);
+        match tokio::time::timeout(ARCHIVE, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %crate::chain(&error), "the output of the attempt is not kept");
+            }
+            Err(_) => tracing::warn!("the output of the attempt could not be kept in time"),
         }
         match journal.state::<H::Aggregate>(context.org, &context.job).await {
             Ok(Some((state, _))) if state.standing() == Standing::Ended => {
@@ -145,11 +151,11 @@ impl<H: Handler> Runtime<H> {
         let mut pause = self.options.lease / 3;
         loop {
             tokio::time::sleep(pause).await;
-            answer(message, AckKind::Progress).await;
             let left = lease.holds_until().saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, lease.renew()).await {
                 Ok(Ok(true)) => {
                     pause = self.options.lease / 3;
+                    answer(message, AckKind::Progress).await;
                     continue;
                 }
                 Ok(Ok(false)) => tracing::warn!("somebody took this attempt for abandoned"),

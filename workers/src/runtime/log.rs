@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::ids::OrganizationId;
 use journal::{
@@ -9,39 +9,43 @@ use journal::{
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Lines on their way to the stream; a job that talks faster loses lines, never time.
+/// Lines on their way to the stream; a job that talks faster loses lines there, never time.
 const WAITING: usize = 4096;
 /// What is kept of one attempt for the object store.
 const KEPT_LINES: usize = 20_000;
 const KEPT_BYTES: usize = 4 << 20;
 /// Longest line kept.
 const LINE_BYTES: usize = 4096;
+/// The end of a job does not wait longer for its last lines to be sent.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// What one attempt tells people while it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct JobLog {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     journal: Journal,
-    /// None when the log is finished.
-    keeper: Mutex<Option<Keeper>>,
-    lost: AtomicU64,
+    said: Arc<Mutex<Said>>,
 }
 
-struct Keeper {
+struct Said {
+    kept: Vec<LogLine>,
+    bytes: usize,
+    left_out: u64,
+    /// None when the log is finished.
+    sending: Option<Sending>,
+}
+
+struct Sending {
     lines: mpsc::Sender<LogLine>,
-    task: AbortOnDropHandle<Vec<LogLine>>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl JobLog {
     pub(super) fn open(journal: Journal, logs: LogStream, org: OrganizationId, job: &str) -> Self {
         let (lines, waiting) = mpsc::channel(WAITING);
-        let task = tokio::spawn(keep(logs, org, job.to_owned(), waiting));
-        let keeper = Keeper { lines, task: AbortOnDropHandle::new(task) };
-        let (keeper, lost) = (Mutex::new(Some(keeper)), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { journal, keeper, lost }) }
+        let task = tokio::spawn(send(logs, org, job.to_owned(), waiting));
+        let sending = Some(Sending { lines, task: AbortOnDropHandle::new(task) });
+        let said = Said { kept: Vec::new(), bytes: 0, left_out: 0, sending };
+        Self { journal, said: Arc::new(Mutex::new(said)) }
     }
 
     /// What the platform says about the job.
@@ -55,55 +59,57 @@ impl JobLog {
     }
 
     fn say(&self, stream: LogSource, text: &str) {
-        let mut text = text.to_owned();
-        text.truncate(text.floor_char_boundary(LINE_BYTES));
-        let line = LogLine { at: self.inner.journal.clock().now(), stream, text };
-        let sent = self.keeper().as_ref().is_some_and(|keeper| keeper.lines.try_send(line).is_ok());
-        if !sent {
-            self.inner.lost.fetch_add(1, Ordering::Relaxed);
+        let text = text[..text.floor_char_boundary(LINE_BYTES)].to_owned();
+        let line = LogLine { at: self.journal.clock().now(), stream, text };
+        let mut said = self.said();
+        let lost = said.sending.as_ref().is_none_or(|s| s.lines.try_send(line.clone()).is_err());
+        if lost {
+            metrics::counter!("log_lines_dropped_total").increment(1);
         }
+        said.keep(line);
     }
 
-    /// Everything that was said, when all of it has been handed to the stream.
+    /// Everything that was said. Nothing is said afterwards.
     pub(super) async fn finish(&self) -> Vec<LogLine> {
-        let lost = self.inner.lost.load(Ordering::Relaxed);
-        if lost > 0 {
-            self.progress(&format!("{lost} lines came too fast and were left out"));
+        let left_out = self.said().left_out;
+        if left_out > 0 {
+            self.progress(&format!("{left_out} lines are not kept"));
         }
-        let keeper = self.keeper().take();
-        match keeper {
-            Some(Keeper { lines, task }) => {
-                drop(lines);
-                task.await.unwrap_or_default()
+        let sending = self.said().sending.take();
+        if let Some(Sending { lines, task }) = sending {
+            drop(lines);
+            if tokio::time::timeout(FLUSH, task).await.is_err() {
+                tracing::warn!("the last lines of the job could not be sent");
             }
-            None => Vec::new(),
         }
+        std::mem::take(&mut self.said().kept)
     }
 
-    fn keeper(&self) -> MutexGuard<'_, Option<Keeper>> {
-        self.inner.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn keep(
+impl Said {
+    fn keep(&mut self, line: LogLine) {
+        // What the platform says is little, and its last words count most.
+        let full = self.kept.len() >= KEPT_LINES || self.bytes + line.text.len() > KEPT_BYTES;
+        if full && line.stream == LogSource::Out {
+            self.left_out += 1;
+            return;
+        }
+        self.bytes += line.text.len();
+        self.kept.push(line);
+    }
+}
+
+async fn send(
     logs: LogStream,
     org: OrganizationId,
     job: String,
-    mut lines: mpsc::Receiver<LogLine>,
-) -> Vec<LogLine> {
-    let (mut kept, mut bytes, mut more) = (Vec::new(), 0, None);
-    while let Some(line) = lines.recv().await {
+    mut waiting: mpsc::Receiver<LogLine>,
+) {
+    while let Some(line) = waiting.recv().await {
         logs.publish(org, &job, &line).await;
-        bytes += line.text.len();
-        if kept.len() < KEPT_LINES && bytes <= KEPT_BYTES {
-            kept.push(line);
-        } else {
-            more.get_or_insert((line.at, 0_u64)).1 += 1;
-        }
     }
-    if let Some((at, count)) = more {
-        let text = format!("{count} more lines were left out");
-        kept.push(LogLine { at, stream: LogSource::Progress, text });
-    }
-    kept
 }

@@ -16,6 +16,8 @@ const REBUILD: Backoff =
     Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 /// Before a claim that failed for want of the database is tried again.
 const CLAIM_PAUSE: Duration = Duration::from_secs(1);
+/// The connection may be gone and its buffer full.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Messages out with all workers of a kind; each worker pulls only what it has slots for.
 pub(super) const MAX_ACK_PENDING: i64 = 10_000;
 
@@ -94,8 +96,10 @@ impl<H: Handler> Runtime<H> {
 
 /// A lost answer means that the message comes again, and that is always safe.
 pub(super) async fn answer(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::debug!(%error, "a message could not be answered");
+    match tokio::time::timeout(ANSWER, message.ack_with(kind)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a message could not be answered"),
+        Err(_) => tracing::debug!("a message could not be answered in time"),
     }
 }
 

@@ -47,7 +47,11 @@ struct Sweeper {
 pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) {
     let sweeper = Sweeper { backbone, options };
     loop {
-        if let Err(error) = sweeper.look().await {
+        let looked = tokio::select! {
+            () = stop.cancelled() => return,
+            looked = sweeper.look() => looked,
+        };
+        if let Err(error) = looked {
             tracing::warn!(error = %crate::chain(&*error), "lost jobs could not be swept; trying again");
         }
         tokio::select! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{OrganizationId, ScanId};
 use domain::scans::{
-    Engine, EngineOutcome, Profile, RepositorySource, Scan, ScanCommand, ScanEvent, Target, TYPE,
+    Engine, EngineOutcome, Profile, RepositorySource, Scan, ScanCommand, ScanEvent, TYPE, Target,
 };
 use futures::future::BoxFuture;
 use journal::jobs::JobStream;
@@ -15,7 +15,7 @@ use journal::{
 };
 use projections::{RunOptions, Views};
 use sqlx::PgPool;
-use testkit::{TestDatabase, TestNats};
+use testkit::{TestDatabase, TestNats, TestPostgres};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::Backbone;
@@ -30,7 +30,7 @@ pub struct Bench {
     pub backbone: Backbone,
     pub org: OrganizationId,
     pub stop: CancellationToken,
-    _database: TestDatabase,
+    _database: Option<TestDatabase>,
     _nats: TestNats,
 }
 
@@ -43,7 +43,16 @@ pub struct Worker {
 impl Bench {
     pub async fn start() -> Self {
         let (database, nats) = tokio::join!(testkit::database(), testkit::nats());
-        let pool = database.pool();
+        Self::start_with(database.pool(), Some(database), nats).await
+    }
+
+    /// On a Postgres that the test can stop.
+    pub async fn start_on(postgres: &TestPostgres) -> Self {
+        let pool = PgPool::connect(postgres.url()).await.unwrap();
+        Self::start_with(pool, None, testkit::nats().await).await
+    }
+
+    async fn start_with(pool: PgPool, database: Option<TestDatabase>, nats: TestNats) -> Self {
         journal::migrate(&pool).await.unwrap();
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);

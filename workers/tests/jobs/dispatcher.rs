@@ -120,8 +120,10 @@ async fn priorities_come_first() {
     bench.pretend_slots(1).await;
     bench.dispatch(exact());
     wait_until("one job is released", || async { released(&bench).await == 1 }).await;
-    let first: String =
-        sqlx::query_scalar("SELECT job_id FROM job_releases").fetch_one(bench.pool()).await.unwrap();
+    let first: String = sqlx::query_scalar("SELECT job_id FROM job_releases")
+        .fetch_one(bench.pool())
+        .await
+        .unwrap();
     assert_eq!(first, jobs[4], "the high priority, though it came last");
     sqlx::query("UPDATE worker_slots SET slots = 5").execute(bench.pool()).await.unwrap();
     wait_until("five jobs are released", || async { released(&bench).await == 5 }).await;
@@ -142,9 +144,6 @@ async fn nothing_is_released_beyond_the_slots() {
     let other = OrganizationId::from_uuid(bench.backbone.journal.clock().new_id());
     bench.request(other, website()).await;
     wait_until("the next look at the queue", || async { released(&bench).await == 5 }).await;
-    let own = format!(
-        "SELECT count(*) FROM job_releases WHERE org_id = '{}'",
-        bench.org.uuid()
-    );
+    let own = format!("SELECT count(*) FROM job_releases WHERE org_id = '{}'", bench.org.uuid());
     assert_eq!(bench.count(&own).await, 4);
 }

@@ -1,5 +1,6 @@
 //! The job runtime, the dispatcher, the sweeper and the scan worker, against a real Postgres and a
 //! real nats-server.
+#![cfg(test)]
 
 mod bench;
 mod dispatcher;

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use domain::scans::{Engine, Scan, ScanCommand, ScanEvent};
 use futures::FutureExt;
 use journal::jobs::JobPointer;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use workers::dispatcher;
-use workers::runtime::JobError;
+use workers::runtime::{JobContext, JobError, Options};
 
-use crate::bench::{Bench, act, brisk, finish, wait_until, website};
+use crate::bench::{Bench, PATIENCE, act, brisk, finish, wait_until, website};
 
 fn started(attempt: u32) -> impl Fn(&ScanEvent) -> bool {
     move |event| matches!(event, ScanEvent::AttemptStarted { attempt: a, .. } if *a == attempt)
@@ -34,30 +34,31 @@ async fn stale_attempt_loses() {
     let bench = Bench::start().await;
     bench.dispatch(dispatcher::Options::default());
     let (late, mut said) = mpsc::channel(1);
+    let (go_on, gate) = watch::channel(false);
     let first = bench.work(
         act(move |job| {
-            let late = late.clone();
+            let (late, mut gate) = (late.clone(), gate.clone());
             async move {
-                job.cancel.cancelled().await;
-                // Too late: by now the attempt was taken for abandoned.
+                gate.wait_for(|open| *open).await.unwrap();
                 let engine = Engine::Website;
-                let command =
-                    ScanCommand::StartEngine { fence: job.fence, engine, now: job.now() };
+                let command = ScanCommand::StartEngine { fence: job.fence, engine, now: job.now() };
                 let reported = job.execute::<Scan>(command).await;
                 late.send(reported.clone()).await.unwrap();
                 reported
             }
             .boxed()
         }),
-        brisk("first"),
+        // It does not notice in time that it should stop.
+        Options { cancel_grace: Duration::from_secs(60), concurrency: 1, ..brisk("first") },
     );
     let job = bench.request(bench.org, website()).await;
     bench.wait_for(&job, started(1)).await;
-    first.stop.cancel();
-    // What happens to a worker that was stopped for longer than its lease.
+    // What happens to a worker that was frozen for longer than its lease.
     sqlx::query("DELETE FROM job_leases").execute(bench.pool()).await.unwrap();
     bench.sweep();
     bench.wait_for(&job, |event| matches!(event, ScanEvent::Requeued { .. })).await;
+    first.stop.cancel();
+    go_on.send(true).unwrap();
     let late = said.recv().await.unwrap();
     let refused = |error: JobError| error.to_string().contains("not the current one");
     assert!(late.is_err_and(refused), "a stale attempt was heard");
@@ -141,7 +142,7 @@ async fn a_retry_is_delayed_and_bounded() {
 async fn a_panicking_handler_is_retried() {
     let bench = Bench::start().await;
     bench.dispatch(dispatcher::Options::default());
-    let work = |job: workers::runtime::JobContext| {
+    let work = |job: JobContext| {
         async move {
             assert!(job.attempt > 1, "nobody expected the first attempt");
             finish(&job).await
@@ -160,12 +161,9 @@ async fn drain_gives_the_job_back() {
     let bench = Bench::start().await;
     bench.dispatch(dispatcher::Options::default());
     // So long a lease that only the drain itself can be the reason for the second attempt.
-    let patient = |worker| workers::runtime::Options {
-        lease: Duration::from_secs(600),
-        ..brisk(worker)
-    };
+    let patient = |worker| Options { lease: Duration::from_secs(600), ..brisk(worker) };
     let first = bench.work(act(|_| std::future::pending().boxed()), {
-        workers::runtime::Options { cancel_grace: Duration::from_millis(100), ..patient("first") }
+        Options { cancel_grace: Duration::from_millis(100), ..patient("first") }
     });
     let job = bench.request(bench.org, website()).await;
     bench.wait_for(&job, started(1)).await;
@@ -184,7 +182,7 @@ async fn drain_gives_the_job_back() {
 async fn a_drained_worker_finishes_what_it_can() {
     let bench = Bench::start().await;
     bench.dispatch(dispatcher::Options::default());
-    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let (go_on, gate) = watch::channel(false);
     let worker = bench.work(
         act(move |job| {
             let mut gate = gate.clone();
@@ -194,7 +192,7 @@ async fn a_drained_worker_finishes_what_it_can() {
             }
             .boxed()
         }),
-        workers::runtime::Options { drain_grace: Duration::from_secs(30), ..brisk("worker") },
+        Options { drain_grace: Duration::from_secs(30), ..brisk("worker") },
     );
     let job = bench.request(bench.org, website()).await;
     bench.wait_for(&job, started(1)).await;
@@ -235,4 +233,34 @@ async fn a_consumer_or_stream_that_is_lost_is_made_again() {
     jetstream.delete_stream("JOBS").await.unwrap();
     let third = bench.request(bench.org, website()).await;
     assert!(completed(&bench.wait_for_end(&third).await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_without_a_database_stops_its_job() {
+    let mut postgres = testkit::postgres().await;
+    let bench = Bench::start_on(&postgres).await;
+    bench.dispatch(dispatcher::Options::default());
+    bench.sweep();
+    let (stopped, mut stops) = mpsc::channel(1);
+    let work = move |job: JobContext| {
+        let stopped = stopped.clone();
+        async move {
+            if job.attempt > 1 {
+                return finish(&job).await;
+            }
+            job.cancel.cancelled().await;
+            stopped.send(()).await.unwrap();
+            Ok(())
+        }
+        .boxed()
+    };
+    let _worker = bench.work(act(work), brisk("worker"));
+    let job = bench.request(bench.org, website()).await;
+    bench.wait_for(&job, started(1)).await;
+    postgres.kill().await;
+    tokio::time::timeout(PATIENCE, stops.recv()).await.unwrap().unwrap();
+    postgres.restart().await;
+    let events = bench.wait_for_end(&job).await;
+    assert!(completed(&events));
+    assert_eq!(reasons(&events), ["its worker gave no more sign of life"]);
 }

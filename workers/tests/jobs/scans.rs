@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::scans::{EngineOutcome, ScanCommand, ScanEvent, Warning};
-use engines::address::AddressPolicy;
 use engines::NetworkPolicy;
+use engines::address::AddressPolicy;
 use tempfile::TempDir;
 use workers::checkout::{self, Checkouts};
 use workers::dispatcher;
@@ -115,9 +115,8 @@ async fn one_failing_engine_does_not_fail_the_others() {
         ("head -c 3000000 /dev/zero", "engine-protocol"),
         ("sleep 1000", "engine-timed-out"),
     ] {
-        let script = format!(
-            r#"case "$spec" in *'"engine":"secrets"'*) {script};; *) {DONE};; esac"#
-        );
+        let script =
+            format!(r#"case "$spec" in *'"engine":"secrets"'*) {script};; *) {DONE};; esac"#);
         let stage = Stage::new(&script);
         // An engine ends by itself after one second; this one is ended ten seconds later.
         let scans = stage.scans(|options| options.limits.time_s = 1).await;

@@ -4,8 +4,23 @@ use projections::scans::{FindingRow, ScanRow};
 use super::{Renderer, verdict};
 
 const COLUMNS: [&str; 18] = [
-    "record", "number", "severity", "status", "engine", "rule_id", "title", "description",
-    "location", "line", "evidence", "fix", "cvss", "cwe", "package", "references", "aliases",
+    "record",
+    "number",
+    "severity",
+    "status",
+    "engine",
+    "rule_id",
+    "title",
+    "description",
+    "location",
+    "line",
+    "evidence",
+    "fix",
+    "cvss",
+    "cwe",
+    "package",
+    "references",
+    "aliases",
     "fingerprint",
 ];
 
@@ -79,11 +94,13 @@ fn row(cells: [String; COLUMNS.len()]) -> String {
     line
 }
 
-/// Quoted as RFC 4180 wants it. A cell that a spreadsheet would run as a formula gets an
+/// Quoted as RFC 4180 wants it, without the controls that readers choke on. A cell that a spreadsheet would run as a formula gets an
 /// apostrophe in front, which makes it text.
 fn quoted(cell: &str) -> String {
     let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
-    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
+    let shown = |c: char| if c.is_control() && !"\t\r\n".contains(c) { '\u{fffd}' } else { c };
+    let text: String = cell.chars().map(shown).collect();
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 #[cfg(test)]

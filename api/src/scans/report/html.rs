@@ -29,9 +29,7 @@ pub(super) fn policy() -> String {
 /// The part of the policy that also works from inside a saved page.
 fn embedded_policy() -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-    )
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'")
 }
 
 impl Renderer for Html {

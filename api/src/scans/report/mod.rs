@@ -83,8 +83,7 @@ impl Report {
         view: View,
         scan: ScanRow,
     ) -> Result<Self, Problem> {
-        let findings =
-            |view| stream_findings(scope, view, scan.id, FindingFilter::default());
+        let findings = |view| stream_findings(scope, view, scan.id, FindingFilter::default());
         let (name, position) = (scan.id.to_string(), view.position());
         let body = match format {
             Format::Json => written(json::Json::new(scan.clone()), findings(view)),

@@ -11,7 +11,8 @@ use url::Url;
 
 use super::{Renderer, verdict};
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Rules described in the report; the results of further ones carry their id alone.
 const MAX_RULES: usize = 20_000;
 /// Under which the paths of a repository stand.

@@ -1,0 +1,142 @@
+use std::time::{Duration, Instant};
+
+use api::Options;
+use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{Server, send, soon};
+
+/// What the server sends until it closes the connection.
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset is a close as well.
+    let _ = soon(stream.read_to_end(&mut bytes)).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_head_that_comes_too_slowly_is_cut_off() {
+    let options = Options { header_timeout: Duration::from_millis(500), ..Options::default() };
+    let server = Server::with(options).await;
+    let begun = Instant::now();
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n").await.unwrap();
+    let (mut read, mut write) = slow.split();
+    let dripping = async {
+        while write.write_all(b"x-a: b\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut text = String::new();
+    tokio::select! {
+        () = dripping => {}
+        _ = soon(read.read_to_string(&mut text)) => {}
+    }
+    until_closed(&mut silent).await;
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert_eq!(send(server.bare(Method::GET, "/health/live")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_cut_off() {
+    let options = Options { body_timeout: Duration::from_millis(500), ..Options::default() };
+    let server = Server::with(options).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /v1/scans HTTP/1.1\r\nhost: a\r\nx-api-key: {}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\n\r\n{{",
+        server.owner.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("request-too-slow"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_cut_off_whatever_it_announces() {
+    let options = Options { max_body_bytes: 1000, ..Options::default() };
+    let server = Server::with(options).await;
+    let post =
+        || server.request(Method::POST, "/v1/scans").header("content-type", "application/json");
+    let announced = send(post().body("x".repeat(1001))).await;
+    assert_eq!(announced.status, 413);
+    assert_eq!(announced.code(), "body-too-large");
+    let chunks = futures::stream::iter((0..20).map(|_| Ok::<_, std::io::Error>("x".repeat(100))));
+    let chunked = send(post().body(reqwest::Body::wrap_stream(chunks))).await;
+    assert_eq!(chunked.status, 413);
+    assert_eq!(chunked.code(), "body-too-large");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let options = Options { max_header_bytes: 8192, ..Options::default() };
+    let server = Server::with(options).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nhost: a\r\nx-a: {}\r\n\r\n", "x".repeat(10_000));
+    let _ = stream.write_all(head.as_bytes()).await;
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let options = Options { max_connections: 2, ..Options::default() };
+    let server = Server::with(options).await;
+    // The client of the harness may hold one of them.
+    let idle = [
+        TcpStream::connect(server.address).await.unwrap(),
+        TcpStream::connect(server.address).await.unwrap(),
+    ];
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    third
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut byte = [0];
+    let waited = tokio::time::timeout(Duration::from_millis(300), third.read(&mut byte)).await;
+    assert!(waited.is_err(), "it was answered beyond the limit");
+    drop(idle);
+    assert!(until_closed(&mut third).await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn a_quota_is_shown_and_enforced_for_each_key() {
+    let options = Options { requests_per_minute: 30, ..Options::default() };
+    let server = Server::with(options).await;
+    let other = server.another_tenant().await;
+    let first = server.get("/v1/scans").await;
+    assert_eq!(first.header("ratelimit-policy"), "\"key\";q=30;w=60");
+    assert!(first.header("ratelimit").starts_with("\"key\";r="), "{:?}", first.headers);
+    let refused = loop {
+        let answer = server.get("/v1/scans").await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.code(), "too-many-requests");
+    assert_eq!(refused.header("retry-after"), "2");
+    assert!(refused.header("ratelimit").starts_with("\"key\";r=0;t="));
+    assert_eq!(server.get_as(&other, "/v1/scans").await.status, 200);
+}
+
+#[tokio::test]
+async fn guessing_keys_is_slowed_down_and_does_not_lock_out_valid_ones() {
+    let options = Options { failures_per_minute: 5, ..Options::default() };
+    let server = Server::with(options).await;
+    let guess = |n: u8| {
+        let key = api::keys::generate([n; 32]);
+        send(server.bare(Method::GET, "/v1/scans").bearer_auth(key))
+    };
+    let mut statuses = Vec::new();
+    for n in 0..8 {
+        statuses.push(guess(n).await.status.as_u16());
+    }
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    assert_eq!(server.get("/v1/scans").await.status, 200);
+}

@@ -1,0 +1,15 @@
+//! The front end as a client meets it: a real server on a port of its own, on real Postgres and
+//! NATS. No worker runs; scans are moved on by the commands that a worker would give.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod commands;
+mod document;
+mod events;
+mod isolation;
+mod limits;
+mod logs;
+mod problems;
+mod reads;
+mod reports;
+mod support;

@@ -1,0 +1,88 @@
+use crate::support::{Millrace, eventually};
+
+#[tokio::test]
+async fn a_view_is_rebuilt_and_switched_while_it_is_read() {
+    let mut millrace = Millrace::new();
+    millrace.up();
+    let id = millrace.scan_path(&millrace.targets()).await;
+    millrace.wait_for(&id, &["completed"]).await;
+    let before = millrace.json("/v1/scans").await;
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (base, key) = (millrace.base.clone(), millrace.key.clone());
+    let reader = tokio::spawn(async move {
+        let client = reqwest::Client::new();
+        let mut stopped = stopped;
+        let mut reads = 0;
+        while stopped.try_recv().is_err() {
+            let request = client.get(format!("{base}/v1/scans")).bearer_auth(&key);
+            let status = request.send().await.unwrap().status();
+            assert!(status == 200 || status == 429, "{status}");
+            reads += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        reads
+    });
+    let (millrace, shown) = tokio::task::spawn_blocking(move || {
+        let rebuilt = millrace.ok(&["projections", "rebuild", "scans"]);
+        assert!(rebuilt.contains("same"), "{rebuilt}");
+        assert!(!rebuilt.contains("DIFFERENT"), "{rebuilt}");
+        millrace.ok(&["projections", "switch", "scans"]);
+        let shown = millrace.ok(&["projections", "list"]);
+        millrace.ok(&["projections", "rollback", "scans"]);
+        millrace.ok(&["projections", "drop", "scans"]);
+        (millrace, shown)
+    })
+    .await
+    .unwrap();
+    stop.send(()).unwrap();
+    assert!(reader.await.unwrap() > 0);
+    assert!(shown.contains("standby"), "{shown}");
+    assert_eq!(millrace.json("/v1/scans").await, before);
+}
+
+#[tokio::test]
+async fn keys_and_organisations_are_made_on_the_command_line() {
+    let mut millrace = Millrace::new();
+    millrace.up();
+    let id = millrace.scan_path(&millrace.targets()).await;
+    millrace.wait_for(&id, &["completed"]).await;
+
+    let organization = millrace.ok(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
+    let organization = organization.trim().to_owned();
+    let taken = millrace.run(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
+    assert!(!taken.status.success());
+    assert!(millrace.ok(&["organizations", "list"]).contains("acme"));
+
+    let issue = ["keys", "issue", "--organization", &organization, "--name", "ci"];
+    millrace.key = millrace.ok(&issue).trim().to_owned();
+    let listed = millrace.ok(&["keys", "list", "--organization", &organization]);
+    assert!(listed.contains("valid"), "{listed}");
+    assert_eq!(millrace.json("/v1/scans").await["scans"].as_array().unwrap().len(), 0);
+    assert_eq!(millrace.get(&format!("/v1/scans/{id}")).await.status(), 404);
+
+    let key_id = listed.split_whitespace().next().unwrap().to_owned();
+    millrace.ok(&["keys", "revoke", "--organization", &organization, &key_id]);
+    let listed = millrace.ok(&["keys", "list", "--organization", &organization]);
+    assert!(listed.contains("revoked"), "{listed}");
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while millrace.get("/v1/scans").await.status() != 401 {
+        assert!(std::time::Instant::now() < deadline, "a revoked key goes on working");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_stream_is_made_again_on_request() {
+    let mut millrace = Millrace::new();
+    millrace.up();
+    let id = millrace.scan_path(&millrace.targets()).await;
+    millrace.wait_for(&id, &["completed"]).await;
+    eventually("the stream", || millrace.ok(&["relay", "status"]).contains("(0 behind)")).await;
+    millrace.ok(&["relay", "rebuild"]);
+    eventually("the second epoch", || {
+        let status = millrace.ok(&["relay", "status"]);
+        status.contains("epoch   2") && status.contains("(0 behind)")
+    })
+    .await;
+}
