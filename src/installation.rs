@@ -19,6 +19,8 @@ use crate::{config::Config, endpoints, endpoints::Endpoints};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an operator's command waits for a view to catch up.
 const VIEW_WAIT: Duration = Duration::from_secs(2);
+/// Of the private Postgres, for the appender and the operator's commands.
+const SPARE_CONNECTIONS: u16 = 50;
 /// Restarts of a private server in a row before the installation gives up.
 const SERVER_RESTARTS: u32 = 5;
 
@@ -140,6 +142,9 @@ fn postgres_options(config: &Config) -> PostgresOptions {
     PostgresOptions {
         binaries: config.database.binaries.clone(),
         shared_buffers_mb: config.database.shared_buffers_mb,
+        max_connections: u16::try_from(config.database.max_connections)
+            .unwrap_or(u16::MAX)
+            .saturating_add(SPARE_CONNECTIONS),
         ..PostgresOptions::default()
     }
 }
@@ -243,7 +248,9 @@ impl Operator {
         let head = self.journal.head().await?;
         match self.views.open(name, Some(head), VIEW_WAIT).await {
             Err(ViewError::Stale { position }) => {
-                eprintln!("the view stands at {position} of {head}: no projector keeps it up to date");
+                eprintln!(
+                    "the view stands at {position} of {head}: no projector keeps it up to date"
+                );
                 Ok(self.views.open(name, None, Duration::ZERO).await?)
             }
             other => Ok(other?),

@@ -41,9 +41,9 @@ pub fn openapi() -> (String, String) {
 }
 
 pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
-    OpenApiService::new(api, "Millrace", env!("CARGO_PKG_VERSION"))
-        .description(ABOUT)
-        .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
+    OpenApiService::new(api, "Millrace", env!("CARGO_PKG_VERSION")).description(ABOUT).license(
+        LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"),
+    )
 }
 
 /// Answers the fixed pages and hands everything else on.

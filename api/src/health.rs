@@ -19,7 +19,7 @@ const MAX_LAG: u64 = 10_000;
 
 /// What the failure of a dependency means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "DependencyClass")]
 pub enum Class {
     /// Nothing can be served without it.
     Fatal,
@@ -61,7 +61,7 @@ impl Check {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "HealthStatus")]
 enum Status {
     Ok,
     Degraded,

@@ -73,6 +73,11 @@ impl Chain {
         Ok(Self { steps: by_version, current })
     }
 
+    /// Whether events of this type and version need no upcasting.
+    pub fn is_current(&self, event_type: &str, event_version: u32) -> bool {
+        self.current.get(event_type) == Some(&event_version)
+    }
+
     /// Today's form of a stored event: none, one or several events.
     pub fn upcast(&self, stored: Stored) -> Result<Vec<Stored>, Error> {
         let step = self.steps.get(&(stored.event_type.as_str(), stored.event_version));

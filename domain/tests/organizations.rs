@@ -1,5 +1,7 @@
 //! Rules of organisations and their keys.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use chrono::DateTime;
 use cqrs_es::test::TestFramework;
 use domain::{
@@ -83,10 +85,7 @@ fn names_and_slugs_that_would_not_show_or_route_are_refused() {
 fn keys_are_issued_and_revoked_once() {
     let revoke = |n| OrganizationCommand::RevokeApiKey { key_id: key(n), now: now() };
     let revoked = OrganizationEvent::ApiKeyRevoked { key_id: key(1), revoked_at: now() };
-    Rules::with(())
-        .given(vec![created()])
-        .when(issue(1))
-        .then_expect_events(vec![issued(1)]);
+    Rules::with(()).given(vec![created()]).when(issue(1)).then_expect_events(vec![issued(1)]);
     Rules::with(()).given(vec![created(), issued(1)]).when(issue(1)).then_expect_events(vec![]);
     Rules::with(())
         .given(vec![created(), issued(1)])

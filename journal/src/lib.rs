@@ -34,7 +34,7 @@ pub use execute::{Committed, ExecuteError, Outcome};
 pub use load::LoadError;
 pub use log_archive::LogArchive;
 pub use logs::LogStream;
-pub use read::{Filter, MAX_PAGE, ReadError, Recorded, read_all};
+pub use read::{Filter, MAX_PAGE, ReadError, Recorded, count_within, read_all};
 pub use store::{AggregateContext, JournalStore};
 
 /// Commands on different aggregates rarely share one of so many locks.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use cqrs_es::persist::PersistedEventRepository;
 use domain::{Decide, event::DecodeError};
 use postgres_es::PostgresEventRepository;
-use sqlx::{PgPool, Row};
+use serde_json::value::RawValue;
+use sqlx::{PgPool, Row, types::Json};
 use uuid::Uuid;
 
 /// An aggregate as it stood at a version.
@@ -48,7 +49,7 @@ impl<A: Decide> Loaded<A> {
         sequence: u64,
         event_type: &str,
         event_version: &str,
-        payload: serde_json::Value,
+        payload: &str,
     ) -> Result<(), LoadError> {
         let version = event_version.parse().unwrap_or(0);
         let events = domain::event::decode_as::<A::Event>(event_type, version, payload).map_err(
@@ -92,7 +93,8 @@ pub(crate) async fn replay<A: Decide>(
         if sequence > up_to_version {
             break;
         }
-        loaded.apply(id, sequence, &event.event_type, &event.event_version, event.payload)?;
+        let payload = event.payload.to_string();
+        loaded.apply(id, sequence, &event.event_type, &event.event_version, &payload)?;
     }
     Ok(loaded)
 }
@@ -143,8 +145,8 @@ pub(crate) async fn catch_up<A: Decide>(
         let sequence: i64 = row.try_get("sequence")?;
         let event_type: String = row.try_get("event_type")?;
         let event_version: String = row.try_get("event_version")?;
-        let payload = row.try_get("payload")?;
-        loaded.apply(id, sequence as u64, &event_type, &event_version, payload)?;
+        let Json(payload): Json<Box<RawValue>> = row.try_get("payload")?;
+        loaded.apply(id, sequence as u64, &event_type, &event_version, payload.get())?;
         loaded.position = row.try_get::<i64, _>("position")? as u64;
         loaded.org = row.try_get("org_id")?;
     }

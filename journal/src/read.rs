@@ -60,20 +60,13 @@ pub enum ReadError {
 impl Recorded {
     /// Today's events for what is stored.
     pub fn decode(&self) -> Result<Vec<Event>, DecodeError> {
-        Event::decode(&self.aggregate_type, &self.event_type, self.event_version, self.value()?)
+        let payload = self.payload.get();
+        Event::decode(&self.aggregate_type, &self.event_type, self.event_version, payload)
     }
 
     /// The same, for whoever knows the aggregate.
     pub fn decode_as<E: DeserializeOwned>(&self) -> Result<Vec<E>, DecodeError> {
-        event::decode_as(&self.event_type, self.event_version, self.value()?)
-    }
-
-    fn value(&self) -> Result<serde_json::Value, DecodeError> {
-        serde_json::from_str(self.payload.get()).map_err(|source| DecodeError::Payload {
-            event_type: self.event_type.clone(),
-            version: self.event_version,
-            source,
-        })
+        event::decode_as(&self.event_type, self.event_version, self.payload.get())
     }
 
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
@@ -120,6 +113,28 @@ pub async fn read_all(
     Ok(events)
 }
 
+/// How many of the next events weigh at most `bytes`, as they are stored; at most `limit`.
+pub async fn count_within(
+    executor: impl PgExecutor<'_>,
+    after: u64,
+    limit: u32,
+    bytes: u64,
+) -> Result<u32, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (
+             SELECT sum(pg_column_size(payload)) OVER (ORDER BY position)
+                    - pg_column_size(payload) AS before
+             FROM events WHERE position > $1 ORDER BY position LIMIT $2
+         ) e WHERE before < $3",
+    )
+    .bind(after as i64)
+    .bind(i64::from(limit))
+    .bind(bytes as i64)
+    .fetch_one(executor)
+    .await?;
+    Ok(u32::try_from(count).unwrap_or(limit))
+}
+
 async fn query(
     executor: impl PgExecutor<'_>,
     after: u64,
@@ -138,7 +153,13 @@ async fn query(
     if !filter.event_types.is_empty() {
         query.push(" AND event_type = ANY (").push_bind(&filter.event_types).push(")");
     }
-    query.push(" ORDER BY position LIMIT ").push_bind(i64::from(limit.min(MAX_PAGE)));
+    // The events of one aggregate are few, and stand together in the order of their sequence.
+    query.push(if filter.aggregate.is_some() {
+        " ORDER BY sequence"
+    } else {
+        " ORDER BY position"
+    });
+    query.push(" LIMIT ").push_bind(i64::from(limit.min(MAX_PAGE)));
     let rows = query.build().fetch_all(executor).await?;
     Ok(rows.iter().map(Recorded::from_row).collect::<Result<_, _>>()?)
 }

@@ -27,6 +27,9 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<ExitCode> {
         println!("organization  {}", key.organization);
         println!("API key       {} (shown this once)", key.secret);
     }
+    if let Some(address) = up.api() {
+        println!("API           http://{address}/v1");
+    }
     let failure = tokio::select! {
         asked = asked_to_stop() => { asked?; None }
         error = up.failed() => Some(error),

@@ -9,15 +9,12 @@ use super::layers::Section;
 pub struct Jobs {
     /// A worker that shows no progress for so long has lost its job.
     pub lease_s: u32,
-    /// Jobs released beyond what the workers can run at once.
-    pub release_ahead: u32,
+    /// Jobs released beyond what the workers can run at once, in percent of it.
+    pub release_ahead_percent: u32,
     /// Jobs of one kind one organisation may have running.
     pub per_org_limit: u32,
     /// Pause between searches for jobs whose message was lost.
     pub sweep_s: u32,
-    pub max_attempts: u32,
-    /// For all attempts of a scan together.
-    pub scan_deadline_s: u32,
     /// How long running jobs may go on at shutdown.
     pub drain_timeout_s: u32,
 }
@@ -26,11 +23,9 @@ impl Default for Jobs {
     fn default() -> Self {
         Self {
             lease_s: 15,
-            release_ahead: 2,
+            release_ahead_percent: 50,
             per_org_limit: 4,
             sweep_s: 5,
-            max_attempts: 3,
-            scan_deadline_s: 900,
             drain_timeout_s: 20,
         }
     }
@@ -41,11 +36,9 @@ impl Section for Jobs {
 
     fn check(&self, faults: &mut Faults) {
         faults.range("jobs.lease_s", self.lease_s, 2..=3600);
-        faults.range("jobs.release_ahead", self.release_ahead, 0..=1000);
+        faults.range("jobs.release_ahead_percent", self.release_ahead_percent, 0..=1000);
         faults.range("jobs.per_org_limit", self.per_org_limit, 1..=10_000);
         faults.range("jobs.sweep_s", self.sweep_s, 1..=3600);
-        faults.range("jobs.max_attempts", self.max_attempts, 1..=100);
-        faults.range("jobs.scan_deadline_s", self.scan_deadline_s, 10..=86_400);
         faults.range("jobs.drain_timeout_s", self.drain_timeout_s, 0..=3600);
     }
 }

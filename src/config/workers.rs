@@ -9,12 +9,8 @@ use super::layers::Section;
 pub struct Workers {
     pub scan_concurrency: u32,
     pub sandbox: Sandbox,
+    /// Of one sandboxed program.
     pub memory_mb: u32,
-    /// Processor time of one sandboxed program.
-    pub cpu_s: u32,
-    pub pids: u32,
-    /// Disk for a job's working files.
-    pub scratch_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +25,7 @@ pub enum Sandbox {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self {
-            scan_concurrency: 2,
-            sandbox: Sandbox::Required,
-            memory_mb: 1024,
-            cpu_s: 600,
-            pids: 256,
-            scratch_bytes: 4 << 30,
-        }
+        Self { scan_concurrency: 2, sandbox: Sandbox::Required, memory_mb: 1024 }
     }
 }
 
@@ -46,8 +35,5 @@ impl Section for Workers {
     fn check(&self, faults: &mut Faults) {
         faults.range("workers.scan_concurrency", self.scan_concurrency, 1..=1000);
         faults.range("workers.memory_mb", self.memory_mb, 64..=1 << 20);
-        faults.range("workers.cpu_s", self.cpu_s, 1..=86_400);
-        faults.range("workers.pids", self.pids, 8..=65_536);
-        faults.range("workers.scratch_bytes", self.scratch_bytes, 1 << 20..=1 << 42);
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, Server},
     installation::Installation,
+    telemetry,
 };
 
 pub async fn start(
@@ -31,6 +32,7 @@ pub async fn start(
         archive: installation.objects.log_archive(),
         jobs: JobStream::open(&installation.bus).await?,
         metrics: metrics.clone(),
+        trace_link: Some(telemetry::link),
         checks: vec![workers(installation)],
         options: options(&config.server),
     };

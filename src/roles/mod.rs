@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Role, config::Config, installation::Installation};
+use crate::{cli::Role, config::Config, installation::Installation, telemetry};
 
 /// After this long a role that does not end is left behind.
 const LAST_PATIENCE: Duration = Duration::from_secs(30);
@@ -40,6 +40,20 @@ pub async fn start(
     let stop = CancellationToken::new();
     let tasks = worker::doorbell(installation, &stop);
     running.stages.push(Stage { name: "doorbell".to_owned(), stop, tasks });
+    if let Some(listen) = config.telemetry.metrics_listen
+        && !roles.contains(&Role::Api)
+    {
+        let (stop, metrics) = (CancellationToken::new(), metrics.clone());
+        let ending = stop.clone();
+        let serving = async move {
+            tokio::select! {
+                served = telemetry::metrics::serve(listen, metrics) => Ok(served?),
+                () = ending.cancelled() => Ok(()),
+            }
+        };
+        let tasks = vec![tokio::spawn(serving)];
+        running.stages.push(Stage { name: "metrics".to_owned(), stop, tasks });
+    }
     // The views must be there before anybody asks them.
     for role in [Role::Projector, Role::Relay, Role::Dispatcher, Role::Worker, Role::Api] {
         if !roles.contains(&role) {

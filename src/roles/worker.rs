@@ -19,6 +19,7 @@ use workers::{
 use crate::{
     config::{self, Config},
     installation::{Installation, own_program},
+    telemetry,
 };
 
 type Tasks = Vec<JoinHandle<anyhow::Result<()>>>;
@@ -52,6 +53,7 @@ pub async fn dispatcher(
     let backbone = backbone(installation).await?;
     let release = dispatcher::Options {
         per_organization: config.jobs.per_org_limit,
+        ahead_percent: config.jobs.release_ahead_percent,
         ..dispatcher::Options::default()
     };
     let sweep = sweeper::Options {
@@ -83,6 +85,7 @@ pub async fn start(
         concurrency: config.workers.scan_concurrency as usize,
         lease: Duration::from_secs(config.jobs.lease_s.into()),
         drain_grace: Duration::from_secs(config.jobs.drain_timeout_s.into()),
+        trace_link: Some(telemetry::link),
         ..runtime::Options::new(name)
     };
     let stop = stop.clone();

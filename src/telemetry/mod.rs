@@ -4,6 +4,8 @@ mod logs;
 pub mod metrics;
 mod traces;
 
+pub use traces::link;
+
 use std::time::Duration;
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -24,8 +26,6 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("cannot make an HTTP client")]
-    Client(#[source] reqwest::Error),
     #[error("this process writes log lines already")]
     Installed(#[from] TryInitError),
     #[error("cannot collect metrics")]
@@ -60,11 +60,4 @@ impl Telemetry {
             tracing::warn!(%error, "the last spans were not exported");
         }
     }
-}
-
-/// An HTTP client with this program's one TLS provider. `timeout` is for a whole exchange.
-pub fn http_client(timeout: Duration) -> Result<reqwest::Client, Error> {
-    // Installed already when the process has made a client before: the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(timeout).build().map_err(Error::Client)
 }

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Handle;
 use tracing::Subscriber;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
@@ -25,6 +27,15 @@ const EXPORTER_TARGETS: [&str; 4] = ["hyper", "h2", "reqwest", "opentelemetry"];
 /// W3C `traceparent` in and out, with or without an exporter.
 pub fn propagate() {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+}
+
+/// Makes the span a part of the trace that a W3C `traceparent` names. Without an exporter it changes
+/// nothing.
+pub fn link(span: &tracing::Span, traceparent: &str) {
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    let parent = opentelemetry::global::get_text_map_propagator(|w3c| w3c.extract(&carrier));
+    // It fails for a span that nobody exports.
+    let _ = span.set_parent(parent);
 }
 
 pub fn exporter(telemetry: &Telemetry) -> Result<Option<SdkTracerProvider>, Error> {
@@ -47,7 +58,7 @@ where
 }
 
 fn build(endpoint: &Url) -> Result<SpanExporter, Box<dyn std::error::Error + Send + Sync>> {
-    let client = super::http_client(EXPORT_TIMEOUT)?;
+    let client = crate::http::client(Some(EXPORT_TIMEOUT))?;
     let traces = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
     let exporter = SpanExporter::builder()
         .with_http()

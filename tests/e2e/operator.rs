@@ -48,7 +48,8 @@ async fn keys_and_organisations_are_made_on_the_command_line() {
     let id = millrace.scan_path(&millrace.targets()).await;
     millrace.wait_for(&id, &["completed"]).await;
 
-    let organization = millrace.ok(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
+    let organization =
+        millrace.ok(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
     let organization = organization.trim().to_owned();
     let taken = millrace.run(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
     assert!(!taken.status.success());

@@ -89,8 +89,7 @@ impl Millrace {
     pub fn start(&mut self, arguments: &[&str]) {
         let log = self.folder.path().join("millrace.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
@@ -120,10 +119,6 @@ impl Millrace {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("millrace.log")).unwrap_or_default()
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.process.as_ref().unwrap().id()
     }
 
     /// Sends a signal and waits for the end; gives the exit code, if there was one.

@@ -28,7 +28,7 @@ pub(crate) enum Profile {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "ScanState")]
 pub(crate) enum State {
     Queued,
     Running,
@@ -79,6 +79,7 @@ pub(crate) struct ScanRequest {
 
 /// Open findings by severity.
 #[derive(Debug, Object)]
+#[oai(rename = "SeverityCounts")]
 pub(crate) struct Counts {
     pub(super) critical: u64,
     pub(super) high: u64,
@@ -98,6 +99,7 @@ pub(crate) struct Warning {
 }
 
 #[derive(Debug, Object)]
+#[oai(rename = "EngineProgress")]
 pub(crate) struct EngineView {
     pub(super) engine: Engine,
     pub(super) state: EngineState,

@@ -120,3 +120,22 @@ async fn health_says_which_dependency_is_not_well() {
     assert_eq!(ready.json()["status"], "ok", "{}", ready.text);
     assert_eq!(send(server.bare(Method::GET, "/metrics")).await.status, 200);
 }
+
+#[tokio::test]
+async fn requests_are_measured_by_the_pattern_of_their_route() {
+    let server = Server::start().await;
+    let id = server.queued(&server.owner).await;
+    assert_eq!(server.fresh(&format!("/v1/scans/{id}")).await.status, 200);
+    assert_eq!(server.get("/v1/scans/other").await.status, 404);
+    assert_eq!(server.get("/guessed/path/1").await.status, 404);
+    assert_eq!(server.get("/docs").await.status, 200);
+    let metrics = send(server.bare(Method::GET, "/metrics")).await.text;
+    for series in [
+        r#"method="GET",route="/v1/scans/{id}",status="200""#,
+        r#"method="GET",route="/v1/scans/{id}",status="404""#,
+        r#"method="GET",route="unknown",status="404""#,
+    ] {
+        assert!(metrics.contains(series), "{series} is not in {metrics}");
+    }
+    assert!(!metrics.contains("guessed") && !metrics.contains(&id.to_string()));
+}

@@ -1,4 +1,8 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use api::{ApiState, Options, keys};
 use domain::{
@@ -13,7 +17,7 @@ use journal::{
     Actor, Bus, BusOptions, Clock, Committed, Context, Journal, LogArchive, LogStream, SystemClock,
     jobs::JobStream,
 };
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use object_store::memory::InMemory;
 use projections::{RunOptions, Views};
 use reqwest::{Method, StatusCode, header::HeaderMap};
@@ -117,7 +121,7 @@ impl Server {
             archive: archive.clone(),
             jobs: JobStream::open(&bus).await.unwrap(),
             bus,
-            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            metrics: metrics_of_the_process(),
             trace_link: None,
             checks: Vec::new(),
             options,
@@ -244,6 +248,13 @@ impl Server {
         self.command(tenant, id, ScanCommand::Complete { fence, now }).await;
         id
     }
+}
+
+/// There is one recorder in a process, whichever test comes first.
+fn metrics_of_the_process() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || PrometheusBuilder::new().install_recorder().unwrap();
+    HANDLE.get_or_init(install).clone()
 }
 
 pub fn with_json(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {

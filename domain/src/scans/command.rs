@@ -68,6 +68,13 @@ pub enum ScanCommand {
         reason: String,
         now: Timestamp,
     },
+    /// The holder ends in good order before its work is done. This is no fault of the scan, so it
+    /// costs none of its attempts.
+    GiveBack {
+        fence: Uuid,
+        reason: String,
+        now: Timestamp,
+    },
     RequestCancel {
         now: Timestamp,
     },
@@ -115,6 +122,14 @@ pub(super) fn decide(scan: &Scan, command: ScanCommand) -> Outcome {
         ScanCommand::AbandonAttempt { fence, reason, now } => {
             holder(scan, fence)?;
             Ok(Decision::one(end_attempt(scan, reason, Some(TimeDelta::zero()), now)))
+        }
+        ScanCommand::GiveBack { fence, reason, now } => {
+            holder(scan, fence)?;
+            Ok(Decision::one(if scan.cancel_requested {
+                ScanEvent::Cancelled { cancelled_at: now }
+            } else {
+                requeued(scan, reason, now, false)
+            }))
         }
         ScanCommand::RequestCancel { now } => request_cancel(scan, now),
         ScanCommand::ConfirmCancelled { fence, now } => {
@@ -270,11 +285,15 @@ fn end_attempt(
         return ScanEvent::Cancelled { cancelled_at: now };
     }
     match retry_after {
-        Some(delay) if scan.attempt < Scan::JOB.max_attempts() => {
-            ScanEvent::Requeued { attempt: scan.attempt + 1, reason, not_before: now + delay }
+        Some(delay) if scan.faults + 1 < Scan::JOB.max_attempts() => {
+            requeued(scan, reason, now + delay, true)
         }
         _ => ScanEvent::Failed { attempt: scan.attempt, reason, failed_at: now },
     }
+}
+
+fn requeued(scan: &Scan, reason: String, not_before: Timestamp, fault: bool) -> ScanEvent {
+    ScanEvent::Requeued { attempt: scan.attempt + 1, reason, not_before, fault }
 }
 
 fn holder(scan: &Scan, fence: Uuid) -> Result<(), ScanError> {

@@ -56,6 +56,8 @@ pub enum ScanEvent {
         attempt: u32,
         reason: String,
         not_before: Timestamp,
+        /// Whether the attempt counts against those the scan has.
+        fault: bool,
     },
     Completed {
         attempt: u32,

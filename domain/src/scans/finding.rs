@@ -198,3 +198,17 @@ impl SeverityCounts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_score_decides_the_severity() {
+        let rated = [(0.0, Severity::Info), (0.1, Severity::Low), (3.9, Severity::Low)];
+        let higher = [(4.0, Severity::Medium), (7.0, Severity::High), (9.0, Severity::Critical)];
+        for (score, severity) in rated.into_iter().chain(higher) {
+            assert_eq!(Severity::of_cvss(score), severity, "{score}");
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub enum ScanStatus {
 pub struct Scan {
     pub status: ScanStatus,
     pub attempt: u32,
+    /// Attempts that failed.
+    pub faults: u32,
     pub fence: Option<Uuid>,
     pub deadline_s: u32,
     pub not_before: Option<Timestamp>,
@@ -99,7 +101,8 @@ impl Decide for Scan {
             ScanEvent::EngineFinished { engine, outcome, .. } => {
                 self.engines.entry(*engine).or_default().outcome = Some(*outcome);
             }
-            ScanEvent::Requeued { attempt, not_before, .. } => {
+            ScanEvent::Requeued { attempt, not_before, fault, .. } => {
+                self.faults += u32::from(*fault);
                 self.status = ScanStatus::Queued;
                 self.attempt = *attempt;
                 self.not_before = Some(*not_before);

@@ -171,3 +171,21 @@ fn validate_url(text: &str) -> Result<(), TargetError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_keeps_the_form_it_was_given_in() {
+        for json in [
+            r#"{"kind":"repository","url":"https://git.example/a"}"#,
+            r#"{"kind":"repository","path":"/srv/code"}"#,
+            r#"{"kind":"website","url":"https://example.com/"}"#,
+        ] {
+            let target: Target = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&target).unwrap(), json);
+            assert_eq!(target.validate(), Ok(()));
+        }
+    }
+}

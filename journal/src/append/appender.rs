@@ -135,9 +135,11 @@ impl Task {
             else {
                 break;
             };
-            match batch.add(request) {
-                Ok(()) => replies.push(reply),
-                Err(request) => collided.push_back(Waiting { request, reply }),
+            if batch.collides(&request) {
+                collided.push_back(Waiting { request, reply });
+            } else {
+                batch.add(request);
+                replies.push(reply);
             }
             // A queue full of requests for one stream must not be held back as a whole.
             if collided.len() >= BATCH_REQUESTS {

@@ -11,32 +11,26 @@ use super::{AppendError, AppendRequest, Appended};
 pub(super) struct Batch {
     pub requests: Vec<AppendRequest>,
     pub bytes: usize,
-    events: usize,
     streams: HashSet<(&'static str, String)>,
     claims: HashSet<(&'static str, String)>,
     keys: HashSet<(Uuid, String)>,
 }
 
 impl Batch {
-    /// Takes the request in, or gives it back when it shares a stream, a claim or a key with
-    /// another one: it then belongs into the next batch.
-    pub fn add(&mut self, request: AppendRequest) -> Result<(), AppendRequest> {
-        let stream = (request.aggregate_type, request.aggregate_id.clone());
-        let claims: Vec<_> = request.claims.iter().map(claim_key).collect();
-        let key = request.idempotency.as_ref().map(|key| (request.org.uuid(), key.key.clone()));
-        let collides = self.streams.contains(&stream)
-            || claims.iter().any(|claim| self.claims.contains(claim))
-            || key.as_ref().is_some_and(|key| self.keys.contains(key));
-        if collides {
-            return Err(request);
-        }
-        self.streams.insert(stream);
-        self.claims.extend(claims);
-        self.keys.extend(key);
+    /// Whether the request shares a stream, a claim or a key with another one, and so belongs into
+    /// the next batch.
+    pub fn collides(&self, request: &AppendRequest) -> bool {
+        self.streams.contains(&stream_of(request))
+            || request.claims.iter().any(|claim| self.claims.contains(&claim_key(claim)))
+            || key_of(request).is_some_and(|key| self.keys.contains(&key))
+    }
+
+    pub fn add(&mut self, request: AppendRequest) {
+        self.streams.insert(stream_of(&request));
+        self.claims.extend(request.claims.iter().map(claim_key));
+        self.keys.extend(key_of(&request));
         self.bytes += request.bytes();
-        self.events += request.events.len();
         self.requests.push(request);
-        Ok(())
     }
 
     /// Appends all requests; each gets its own verdict, in their order.
@@ -109,6 +103,14 @@ impl Batch {
         }
         columns
     }
+}
+
+fn stream_of(request: &AppendRequest) -> (&'static str, String) {
+    (request.aggregate_type, request.aggregate_id.clone())
+}
+
+fn key_of(request: &AppendRequest) -> Option<(Uuid, String)> {
+    request.idempotency.as_ref().map(|key| (request.org.uuid(), key.key.clone()))
 }
 
 fn claim_key(change: &ClaimChange) -> (&'static str, String) {

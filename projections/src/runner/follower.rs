@@ -197,6 +197,10 @@ impl Follower {
     async fn wait(&mut self, stop: &CancellationToken) {
         let position = self.position;
         let mut head = self.journal.watch_head();
+        if *head.borrow() > position {
+            // Announced, but not to be read: a sign of another log's head.
+            drop(timeout(FIRST_BACKOFF, stop.cancelled()).await);
+        }
         tokio::select! {
             _ = head.wait_for(|head| *head > position) => {}
             () = sleep(self.options.idle) => {}

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use journal::{ReadError, read_all};
+use journal::{ReadError, count_within, read_all};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
@@ -67,29 +67,15 @@ impl Tail {
     }
 
     async fn page(&self, after: u64, limit: u32) -> Result<Option<Arc<Page>>, ReadError> {
-        let limit = if limit > FEW { self.fitting(after, limit).await?.max(1) } else { limit };
+        let limit = if limit > FEW {
+            count_within(&self.pool, after, limit, self.max_bytes).await?.max(1)
+        } else {
+            limit
+        };
         let events: Vec<LogEvent> =
             read_all(&self.pool, after, limit).await?.into_iter().map(LogEvent::new).collect();
         let bytes = events.iter().map(|event| event.recorded.payload.get().len()).sum();
         Ok((!events.is_empty()).then(|| Arc::new(Page { after, events, bytes })))
-    }
-
-    /// How many of the next events may be held at once. Sizes are those stored, since they are
-    /// known without reading the payloads.
-    async fn fitting(&self, after: u64, limit: u32) -> Result<u32, sqlx::Error> {
-        let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM (
-                 SELECT sum(pg_column_size(payload)) OVER (ORDER BY position)
-                        - pg_column_size(payload) AS before
-                 FROM events WHERE position > $1 ORDER BY position LIMIT $2
-             ) e WHERE before < $3",
-        )
-        .bind(after as i64)
-        .bind(i64::from(limit))
-        .bind(self.max_bytes as i64)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(u32::try_from(count).unwrap_or(limit))
     }
 }
 

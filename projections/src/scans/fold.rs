@@ -126,7 +126,7 @@ impl ScanRow {
             ScanEvent::EngineFinished {
                 engine, outcome, warnings, finished_at, summary, ..
             } => self.finish_engine(*engine, *outcome, warnings, *finished_at, summary)?,
-            ScanEvent::Requeued { attempt, reason, not_before } => {
+            ScanEvent::Requeued { attempt, reason, not_before, fault: _ } => {
                 self.stop_engines();
                 self.state = ScanStatus::Queued;
                 self.attempt = *attempt;

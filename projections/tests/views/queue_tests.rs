@@ -28,8 +28,12 @@ async fn the_queue_holds_every_job_that_has_not_ended() {
     assert_eq!(system::running(&view, JobKind::Scan).await.unwrap(), [(org(1), 1)]);
     assert_eq!(jobs::place(scope(1), &view, &id).await.unwrap(), None);
 
-    let requeued =
-        ScanEvent::Requeued { attempt: 2, reason: "lost".to_owned(), not_before: at(60) };
+    let requeued = ScanEvent::Requeued {
+        attempt: 2,
+        reason: "lost".to_owned(),
+        not_before: at(60),
+        fault: true,
+    };
     let again = world.append(org(1), scan(1), 3, &[requeued]).await;
     let view = world.view(jobs::NAME, again).await;
     let job = system::get(&view, &id).await.unwrap().unwrap();

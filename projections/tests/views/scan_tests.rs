@@ -30,8 +30,12 @@ async fn a_scan_is_shown_as_its_events_tell() {
 async fn a_new_attempt_replaces_the_findings_of_the_one_before() {
     let (world, _projector) = World::projected().await;
     let first = vec![finding(1, Severity::High), finding(2, Severity::Low)];
-    let requeued =
-        ScanEvent::Requeued { attempt: 2, reason: "worker lost".to_owned(), not_before: at(9) };
+    let requeued = ScanEvent::Requeued {
+        attempt: 2,
+        reason: "worker lost".to_owned(),
+        not_before: at(9),
+        fault: true,
+    };
     let events = [requested(), started(1), engine_started(1), found(1, 0, first), requeued.clone()];
     let position = world.append(org(1), scan(1), 0, &events).await;
     let view = world.scans(position).await;

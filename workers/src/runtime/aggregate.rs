@@ -47,6 +47,9 @@ pub trait JobAggregate: Decide {
 
     fn abandon(fence: Uuid, reason: String, now: Timestamp) -> Self::Command;
 
+    /// The worker ends in good order; this costs no attempt.
+    fn give_back(fence: Uuid, reason: String, now: Timestamp) -> Self::Command;
+
     fn confirm_cancelled(fence: Uuid, now: Timestamp) -> Self::Command;
 }
 
@@ -88,6 +91,10 @@ impl JobAggregate for Scan {
 
     fn abandon(fence: Uuid, reason: String, now: Timestamp) -> ScanCommand {
         ScanCommand::AbandonAttempt { fence, reason, now }
+    }
+
+    fn give_back(fence: Uuid, reason: String, now: Timestamp) -> ScanCommand {
+        ScanCommand::GiveBack { fence, reason, now }
     }
 
     fn confirm_cancelled(fence: Uuid, now: Timestamp) -> ScanCommand {

@@ -59,7 +59,13 @@ impl<H: Handler> Runtime<H> {
             journal: journal.clone(),
             caller,
         };
-        Ok(Some(Claimed { context, lease, limit, span: span(&queued, attempt) }))
+        let span = span(&queued, attempt);
+        if let (Some(link), Some(parent)) =
+            (self.options.trace_link, queued.metadata.get("traceparent"))
+        {
+            link(&span, parent);
+        }
+        Ok(Some(Claimed { context, lease, limit, span }))
     }
 
     /// False when another worker was faster.

@@ -101,7 +101,7 @@ fn command<A: JobAggregate>(
         Ending::Stopped(Cause::Deadline) => A::fail(fence, deadline_reason(limit), None, now),
         Ending::Stopped(Cause::Cancel) => A::confirm_cancelled(fence, now),
         Ending::Stopped(Cause::Shutdown) => {
-            A::abandon(fence, "the worker is shutting down".to_owned(), now)
+            A::give_back(fence, "the worker is shutting down".to_owned(), now)
         }
     })
 }

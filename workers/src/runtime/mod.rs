@@ -58,6 +58,8 @@ pub struct Options {
     pub stall: Duration,
     /// A number from 0 to 1 by chance.
     pub chance: fn() -> f64,
+    /// Makes a job's span a part of the trace that a W3C `traceparent` names.
+    pub trace_link: Option<fn(&tracing::Span, &str)>,
 }
 
 impl Options {
@@ -71,6 +73,7 @@ impl Options {
             retry: Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(300) },
             stall: Duration::from_secs(30),
             chance: rand::random::<f64>,
+            trace_link: None,
         }
     }
 }

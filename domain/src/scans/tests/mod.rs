@@ -1,9 +1,11 @@
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use cqrs_es::test::TestFramework;
 use uuid::Uuid;
 
 use super::*;
 use crate::Timestamp;
+
+mod attempts;
 
 type Rules = TestFramework<Scan>;
 
@@ -108,10 +110,7 @@ fn a_request_runs_every_engine_that_fits_unless_told_otherwise() {
 fn a_request_that_cannot_be_met_is_refused() {
     let refusals = [
         (request(repository("https://u:p@git.example/a"), None), TargetError::Credentials.into()),
-        (
-            request(repository("file:///etc"), None),
-            TargetError::Scheme("file".into()).into(),
-        ),
+        (request(repository("file:///etc"), None), TargetError::Scheme("file".into()).into()),
         (
             request(
                 Target::Repository { source: RepositorySource::Path("/srv/../etc".into()) },
@@ -136,74 +135,6 @@ fn a_request_that_cannot_be_met_is_refused() {
         .given(vec![requested(&[Engine::Secrets])])
         .when(request(repository("https://git.example/a"), None))
         .then_expect_error(ScanError::Exists);
-}
-
-#[test]
-fn an_attempt_is_started_once() {
-    let queued = vec![requested(&[Engine::Secrets])];
-    Rules::with(())
-        .given(queued.clone())
-        .when(start(1, HOLDER))
-        .then_expect_events(vec![started(1, HOLDER)]);
-    Rules::with(())
-        .given(queued.clone())
-        .when(start(2, HOLDER))
-        .then_expect_error(ScanError::NotWaiting(2));
-    let taken = with(queued, [started(1, HOLDER)]);
-    Rules::with(())
-        .given(taken.clone())
-        .when(start(1, STRANGER))
-        .then_expect_error(ScanError::NotWaiting(1));
-    // The same worker that did not hear the answer.
-    Rules::with(()).given(taken).when(start(1, HOLDER)).then_expect_events(vec![]);
-    Rules::with(())
-        .given_no_previous_events()
-        .when(start(1, HOLDER))
-        .then_expect_error(ScanError::NotFound);
-}
-
-#[test]
-fn only_the_holder_of_the_fence_reports() {
-    let reports = |fence| {
-        [
-            ScanCommand::StartEngine { fence, engine: Engine::Secrets, now: at(2) },
-            ScanCommand::RecordFindings {
-                fence,
-                engine: Engine::Secrets,
-                batch: 0,
-                findings: vec![],
-            },
-            ScanCommand::FinishEngine {
-                fence,
-                engine: Engine::Secrets,
-                outcome: EngineOutcome::Completed,
-                warnings: vec![],
-                summary: String::new(),
-                now: at(3),
-            },
-            ScanCommand::Complete { fence, now: at(4) },
-            ScanCommand::FailAttempt { fence, reason: "r".into(), retry_after: None, now: at(4) },
-            ScanCommand::AbandonAttempt { fence, reason: "r".into(), now: at(4) },
-            ScanCommand::ConfirmCancelled { fence, now: at(4) },
-        ]
-    };
-    for command in reports(STRANGER) {
-        Rules::with(()).given(running()).when(command).then_expect_error(ScanError::StaleAttempt);
-    }
-    // The first holder was taken for dead and a second one runs the next attempt.
-    let taken_over = with(
-        running(),
-        [
-            ScanEvent::Requeued { attempt: 2, reason: "lost".into(), not_before: at(5) },
-            started(2, STRANGER),
-        ],
-    );
-    for command in reports(HOLDER) {
-        Rules::with(())
-            .given(taken_over.clone())
-            .when(command)
-            .then_expect_error(ScanError::StaleAttempt);
-    }
 }
 
 #[test]
@@ -253,7 +184,12 @@ fn a_result_counts_open_findings_of_the_attempt_that_ended() {
         running(),
         [
             recorded(1, Severity::Critical, FindingStatus::Open),
-            ScanEvent::Requeued { attempt: 2, reason: "lost".into(), not_before: at(5) },
+            ScanEvent::Requeued {
+                attempt: 2,
+                reason: "lost".into(),
+                not_before: at(5),
+                fault: true,
+            },
             started(2, STRANGER),
             engine_started(Engine::Secrets),
             recorded(2, Severity::Low, FindingStatus::Open),
@@ -293,77 +229,17 @@ fn one_failing_engine_does_not_fail_the_others_but_all_of_them_do() {
             complete: false,
             completed_at: at(4),
         }]);
-    Rules::with(())
-        .given(both(EngineOutcome::Failed))
-        .when(complete.clone())
-        .then_expect_events(vec![ScanEvent::Failed {
+    Rules::with(()).given(both(EngineOutcome::Failed)).when(complete.clone()).then_expect_events(
+        vec![ScanEvent::Failed {
             attempt: 1,
             reason: "no engine could do its work; the warnings say why".into(),
             failed_at: at(4),
-        }]);
+        }],
+    );
     Rules::with(())
         .given(running())
         .when(complete)
         .then_expect_error(ScanError::EngineUnfinished(Engine::Secrets));
-}
-
-#[test]
-fn a_failed_attempt_is_tried_again_until_its_budget_is_spent() {
-    let fail = |fence, retry_after| ScanCommand::FailAttempt {
-        fence,
-        reason: "r".into(),
-        retry_after,
-        now: at(10),
-    };
-    let minute = TimeDelta::seconds(60);
-    let failed =
-        |attempt| ScanEvent::Failed { attempt, reason: "r".into(), failed_at: at(10) };
-    Rules::with(()).given(running()).when(fail(HOLDER, Some(minute))).then_expect_events(vec![
-        ScanEvent::Requeued { attempt: 2, reason: "r".into(), not_before: at(70) },
-    ]);
-    Rules::with(()).given(running()).when(fail(HOLDER, None)).then_expect_events(vec![failed(1)]);
-    let last = vec![
-        requested(&[Engine::Secrets]),
-        ScanEvent::Requeued { attempt: 3, reason: "r".into(), not_before: at(5) },
-        started(3, HOLDER),
-    ];
-    Rules::with(())
-        .given(last)
-        .when(fail(HOLDER, Some(minute)))
-        .then_expect_events(vec![failed(3)]);
-}
-
-#[test]
-fn cancelling_ends_what_waits_at_once_and_asks_what_runs() {
-    let cancel = ScanCommand::RequestCancel { now: at(7) };
-    let cancelled = ScanEvent::Cancelled { cancelled_at: at(7) };
-    let asked = ScanEvent::CancelRequested { requested_at: at(7) };
-    Rules::with(())
-        .given(vec![requested(&[Engine::Secrets])])
-        .when(cancel.clone())
-        .then_expect_events(vec![cancelled.clone()]);
-    Rules::with(()).given(running()).when(cancel.clone()).then_expect_events(vec![asked.clone()]);
-    let asked = with(running(), [asked]);
-    Rules::with(()).given(asked.clone()).when(cancel.clone()).then_expect_events(vec![]);
-    Rules::with(())
-        .given(asked.clone())
-        .when(ScanCommand::ConfirmCancelled { fence: HOLDER, now: at(7) })
-        .then_expect_events(vec![cancelled.clone()]);
-    // Also when its worker died instead of confirming.
-    Rules::with(())
-        .given(asked.clone())
-        .when(ScanCommand::AbandonAttempt { fence: HOLDER, reason: "lost".into(), now: at(7) })
-        .then_expect_events(vec![cancelled.clone()]);
-    Rules::with(())
-        .given(with(asked, [cancelled]))
-        .when(cancel.clone())
-        .then_expect_events(vec![]);
-    let ended = with(
-        running(),
-        [ScanEvent::Failed { attempt: 1, reason: "r".into(), failed_at: at(5) }],
-    );
-    Rules::with(()).given(ended).when(cancel.clone()).then_expect_error(ScanError::Ended("failed"));
-    Rules::with(()).given_no_previous_events().when(cancel).then_expect_error(ScanError::NotFound);
 }
 
 #[test]
@@ -389,26 +265,4 @@ fn warnings_are_bounded_and_say_how_many_were_left_out() {
     };
     assert_eq!(warnings.len(), MAX_WARNINGS);
     assert_eq!(warnings[MAX_WARNINGS - 1].message, "901 more warnings were left out");
-}
-
-#[test]
-fn a_target_keeps_the_form_it_was_given_in() {
-    for json in [
-        r#"{"kind":"repository","url":"https://git.example/a"}"#,
-        r#"{"kind":"repository","path":"/srv/code"}"#,
-        r#"{"kind":"website","url":"https://example.com/"}"#,
-    ] {
-        let target: Target = serde_json::from_str(json).unwrap();
-        assert_eq!(serde_json::to_string(&target).unwrap(), json);
-        assert_eq!(target.validate(), Ok(()));
-    }
-}
-
-#[test]
-fn the_base_score_decides_the_severity() {
-    let rated = [(0.0, Severity::Info), (0.1, Severity::Low), (3.9, Severity::Low)];
-    let higher = [(4.0, Severity::Medium), (7.0, Severity::High), (9.0, Severity::Critical)];
-    for (score, severity) in rated.into_iter().chain(higher) {
-        assert_eq!(Severity::of_cvss(score), severity, "{score}");
-    }
 }

@@ -1,0 +1,125 @@
+use std::collections::HashSet;
+
+use domain::{
+    ids::OrganizationId,
+    organizations::{Organization, OrganizationCommand},
+};
+use journal::{Clock, Context, Filter, ReadError, SystemClock};
+
+use crate::support::{Log, context, create};
+
+#[tokio::test]
+async fn positions_are_gapless_and_in_order_of_commit() {
+    let log = Log::open().await;
+    let other = log.second_process().await;
+    let tasks = (0..200).map(|n| {
+        let journal = if n % 2 == 0 { log.journal.clone() } else { other.clone() };
+        tokio::spawn(async move {
+            let org = OrganizationId::from_uuid(SystemClock.new_id());
+            create(&journal, org, &format!("org-{n}")).await.unwrap().position
+        })
+    });
+    let positions: HashSet<u64> =
+        futures::future::join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+
+    assert_eq!(positions, (1..=200).collect());
+    let events = log.journal.read(0, &Filter::default(), 1000).await.unwrap();
+    assert!(events.iter().map(|event| event.position).eq(1..=200));
+    assert!(events.is_sorted_by_key(|event| event.recorded_at));
+}
+
+#[tokio::test]
+async fn concurrent_commit_gap() {
+    let log = Log::open().await;
+    // One session has taken its position and has not committed yet.
+    let mut paused = log.pool.begin().await.unwrap();
+    sqlx::query("UPDATE log_head SET position = position + 1").execute(&mut *paused).await.unwrap();
+
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let journal = log.journal.clone();
+    let second = tokio::spawn(async move { create(&journal, org, "second").await });
+    log.wait_for_blocked_backend().await;
+
+    // The other one cannot overtake it: a reader sees nothing rather than a later event.
+    assert!(log.journal.read(0, &Filter::default(), 10).await.unwrap().is_empty());
+    assert!(!second.is_finished());
+
+    sqlx::query(
+        "INSERT INTO events VALUES ('organization', 'paused', 1, 'organization.created', '1',
+             '{\"type\":\"created\",\"name\":\"a\",\"slug\":\"a\",\"created_at\":\"2026-01-01T00:00:00Z\"}',
+             '{}', 1, gen_random_uuid(), gen_random_uuid(), now(), gen_random_uuid(),
+             gen_random_uuid(), NULL, 'operator')",
+    )
+    .execute(&mut *paused)
+    .await
+    .unwrap();
+    paused.commit().await.unwrap();
+
+    assert_eq!(second.await.unwrap().unwrap().position, 2);
+    let read = log.journal.read(0, &Filter::default(), 10).await.unwrap();
+    assert_eq!(read.iter().map(|event| event.position).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_session_that_rolls_back_leaves_no_hole() {
+    let log = Log::open().await;
+    let mut paused = log.pool.begin().await.unwrap();
+    sqlx::query("UPDATE log_head SET position = position + 1").execute(&mut *paused).await.unwrap();
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let journal = log.journal.clone();
+    let second = tokio::spawn(async move { create(&journal, org, "second").await });
+    log.wait_for_blocked_backend().await;
+    paused.rollback().await.unwrap();
+
+    assert_eq!(second.await.unwrap().unwrap().position, 1);
+}
+
+#[tokio::test]
+async fn a_hole_is_reported_as_corruption() {
+    let log = Log::open().await;
+    for n in 0..3 {
+        let org = OrganizationId::from_uuid(SystemClock.new_id());
+        create(&log.journal, org, &format!("o{n}")).await.unwrap();
+    }
+    for statement in [
+        "ALTER TABLE events DISABLE TRIGGER events_are_append_only",
+        "DELETE FROM events WHERE position = 2",
+    ] {
+        sqlx::query(statement).execute(&log.pool).await.unwrap();
+    }
+    let result = log.journal.read(0, &Filter::default(), 10).await;
+    assert!(matches!(result, Err(ReadError::Hole { after: 1, found: 3 })), "{result:?}");
+}
+
+#[tokio::test]
+async fn events_can_be_neither_changed_nor_deleted() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    create(&log.journal, org, "kept").await.unwrap();
+    for statement in ["UPDATE events SET actor = 'x'", "DELETE FROM events", "TRUNCATE events"] {
+        let error = sqlx::query(statement).execute(&log.pool).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_says_who_did_it_and_why() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let cause = SystemClock.new_id();
+    let mut caller: Context = context(org).caused_by(cause);
+    caller.metadata.insert("request_id".into(), "req-1".into());
+    let command = OrganizationCommand::Create {
+        name: "Acme".into(),
+        slug: "acme".into(),
+        now: SystemClock.now(),
+    };
+    log.journal.execute::<Organization>(&caller, &org.to_string(), command).await.unwrap();
+    let event = log.journal.at(1).await.unwrap().unwrap();
+    assert_eq!(event.actor, "operator");
+    assert_eq!(event.causation_id, Some(cause));
+    assert_eq!(event.correlation_id, caller.correlation_id);
+    assert_eq!(event.metadata["request_id"], "req-1");
+    assert_eq!(event.event_type, "organization.created");
+    assert_eq!(event.org, org);
+}
