@@ -1,11 +1,14 @@
 //! The organisation and the key that an empty installation begins with.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use domain::{
     ids::{ApiKeyId, OrganizationId},
     organizations::{Organization, OrganizationCommand},
 };
 use journal::{Actor, AppendError, Context, ExecuteError, Journal};
+use projections::{Views, organizations};
 use rand::RngCore;
 
 const SLUG: &str = "default";
@@ -17,13 +20,16 @@ pub struct NewKey {
     pub secret: String,
 }
 
+/// How long a new key may take to be known to the front end.
+const KNOWN_WAIT: Duration = Duration::from_secs(5);
+
 /// Makes the first organisation and its key. `None` when there is one already.
-pub async fn prepare(journal: &Journal) -> anyhow::Result<Option<NewKey>> {
+pub async fn prepare(journal: &Journal, views: &Views) -> anyhow::Result<Option<NewKey>> {
     if journal.head().await? > 0 {
         return Ok(None);
     }
     match create_organization(journal, "Default", SLUG).await {
-        Ok(organization) => Ok(Some(issue_key(journal, organization, "first key").await?)),
+        Ok(organization) => Ok(Some(issue_key(journal, views, organization, "first key").await?)),
         // Another process was quicker, and shows the key.
         Err(ExecuteError::Append(AppendError::Claimed { .. })) => Ok(None),
         Err(error) => Err(error).context("the first organisation could not be made"),
@@ -46,8 +52,10 @@ pub async fn create_organization(
     Ok(organization)
 }
 
+/// Issues a key and waits until it works, where a projector runs.
 pub async fn issue_key(
     journal: &Journal,
+    views: &Views,
     organization: OrganizationId,
     name: &str,
 ) -> anyhow::Result<NewKey> {
@@ -62,7 +70,12 @@ pub async fn issue_key(
         now: journal.clock().now(),
     };
     let context = operator(journal, organization);
-    journal.execute::<Organization>(&context, &organization.to_string(), command).await?;
+    let id_text = organization.to_string();
+    let issued = journal.execute::<Organization>(&context, &id_text, command).await?;
+    match views.open(organizations::NAME, Some(issued.position), KNOWN_WAIT).await {
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the key works when the views have caught up"),
+    }
     Ok(NewKey { organization, id, secret })
 }
 

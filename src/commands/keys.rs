@@ -12,7 +12,9 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
     let operator = Operator::open(config).await?;
     match command {
         KeysCommand::Issue { organization, name } => {
-            let key = first_start::issue_key(&operator.journal, organization, &name).await?;
+            let key =
+                first_start::issue_key(&operator.journal, &operator.views, organization, &name)
+                    .await?;
             eprintln!("{} was issued; this is the only time its secret is shown:", key.id);
             println!("{}", key.secret);
         }

@@ -4,7 +4,6 @@ use crate::{
     cli::Role,
     commands::up::{Up, asked_to_stop},
     config::Config,
-    first_start,
 };
 
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<ExitCode> {
@@ -22,7 +21,7 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<ExitCode> {
     );
     let mut up = Up::start(&config, roles).await?;
     if roles.contains(&Role::Api)
-        && let Some(key) = first_start::prepare(&up.installation.journal).await?
+        && let Some(key) = up.first_key().await?
     {
         println!("organization  {}", key.organization);
         println!("API key       {} (shown this once)", key.secret);

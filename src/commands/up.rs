@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     cli::Role,
     config::Config,
-    first_start,
+    first_start::{self, NewKey},
     installation::{Appender, Installation, Servers},
     roles::{self, Running},
     telemetry,
@@ -43,6 +43,11 @@ impl Up {
         let (installation, appender) = Installation::open(servers, config).await?;
         let running = roles::start(&installation, config, metrics, roles).await?;
         Ok((installation, appender, running))
+    }
+
+    /// The key of an empty installation.
+    pub async fn first_key(&self) -> anyhow::Result<Option<NewKey>> {
+        first_start::prepare(&self.installation.journal, &self.installation.views).await
     }
 
     /// Address of the HTTP front end, if it runs here.
@@ -85,7 +90,7 @@ pub async fn run(config: Config) -> anyhow::Result<ExitCode> {
         // Servers that were about to start end with this process.
         asked = &mut asked => return asked.map(|()| ExitCode::SUCCESS),
     };
-    if let Some(key) = first_start::prepare(&up.installation.journal).await? {
+    if let Some(key) = up.first_key().await? {
         println!("organization  {}", key.organization);
         println!("API key       {}", key.secret);
         println!("              (shown this once; `millrace keys issue` makes another)");

@@ -95,7 +95,7 @@ async fn show(
 /// A key of the demo's organisation.
 async fn key(up: &Up) -> anyhow::Result<String> {
     let journal = &up.installation.journal;
-    if let Some(first) = first_start::prepare(journal).await? {
+    if let Some(first) = up.first_key().await? {
         return Ok(first.secret);
     }
     let head = journal.head().await?;
@@ -103,7 +103,7 @@ async fn key(up: &Up) -> anyhow::Result<String> {
         up.installation.views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
     let page = organizations::list(&view, Slice { limit: 1, cursor: None }).await?;
     let first = page.items.first().context("the installation has no organisation")?;
-    Ok(first_start::issue_key(journal, first.org, "demo").await?.secret)
+    Ok(first_start::issue_key(journal, &up.installation.views, first.org, "demo").await?.secret)
 }
 
 /// Two real advisories about a package that this repository is built with.

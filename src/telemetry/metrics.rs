@@ -124,7 +124,7 @@ mod tests {
         let recorder = builder().unwrap().build_recorder();
         metrics::with_local_recorder(&recorder, || counter!("job_retries_total").increment(3));
         let page = async {
-            let client = crate::telemetry::http_client(Duration::from_secs(5)).unwrap();
+            let client = crate::http::client(Some(Duration::from_secs(5))).unwrap();
             loop {
                 if let Ok(answer) = client.get(format!("http://{free}/metrics")).send().await {
                     return answer.text().await.unwrap();

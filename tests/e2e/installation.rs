@@ -59,7 +59,7 @@ fn every_fault_of_the_configuration_is_named_at_once() {
     let output = millrace.run(&["up"]);
     assert!(!output.status.success());
     let error = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    for name in ["server.listen", "colour", "jobs.lease_s"] {
+    for name in ["server__listen", "server__colour", "jobs.lease_s"] {
         assert!(error.contains(name), "{name} is not named: {error}");
     }
 }
