@@ -40,6 +40,8 @@ pub enum Command {
     /// Load advisory data for the dependencies engine.
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
+    /// Measure the configured servers, or private ones, each figure beside their raw limit.
+    Bench(BenchArgs),
     /// Print the values in force, with secrets masked.
     Config,
     /// Generate the documents under `schemas/`.
@@ -87,8 +89,12 @@ pub enum ProjectionsCommand {
     Switch { name: String },
     /// Let the former generation answer again.
     Rollback { name: String },
-    /// Drop the generation that is kept for a rollback.
-    Drop { name: String },
+    /// Drop the generation that is kept for a rollback, or all of an older version of the code.
+    Drop {
+        name: String,
+        #[arg(long)]
+        version: Option<i32>,
+    },
     /// Give up a rebuild that does not answer yet.
     Cancel { name: String },
 }
@@ -177,4 +183,74 @@ pub struct DemoArgs {
     /// End after the scans, with status 0 only when they found what they should.
     #[arg(long)]
     pub exit: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure; everything when left out.
+    pub benchmark: Option<Benchmark>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// Length of a round.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
+    /// Rounds that count, after one that warms up.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Events of a history that is relayed, projected or rebuilt.
+    #[arg(long, default_value_t = 200_000)]
+    pub events: u64,
+    /// Events in the data directory of `start`.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub start_events: u64,
+    /// Let `growth` go on to ten million events.
+    #[arg(long)]
+    pub large: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Benchmark {
+    /// Commands without HTTP.
+    Append,
+    /// Commands through HTTP.
+    Http,
+    /// Events onto JetStream.
+    Relay,
+    /// Read models that catch up.
+    Projection,
+    /// Read models built beside the live ones.
+    Rebuild,
+    /// From a command to those who wait for it.
+    Latency,
+    /// `up` on a data directory with a history.
+    Start,
+    /// The first four with longer and longer histories.
+    Growth,
+}
+
+impl Benchmark {
+    pub const ALL: [Self; 8] = [
+        Self::Append,
+        Self::Http,
+        Self::Relay,
+        Self::Projection,
+        Self::Rebuild,
+        Self::Latency,
+        Self::Start,
+        Self::Growth,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Http => "http",
+            Self::Relay => "relay",
+            Self::Projection => "projection",
+            Self::Rebuild => "rebuild",
+            Self::Latency => "latency",
+            Self::Start => "start",
+            Self::Growth => "growth",
+        }
+    }
 }

@@ -21,6 +21,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const VIEW_WAIT: Duration = Duration::from_secs(2);
 /// Of the private Postgres, for the appender and the operator's commands.
 const SPARE_CONNECTIONS: u16 = 50;
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// Restarts of a private server in a row before the installation gives up.
 const SERVER_RESTARTS: u32 = 5;
 
@@ -190,6 +191,14 @@ impl Installation {
             Self { journal, bus, views: Views::new(pool), objects: Objects::open(config)? };
         Ok((installation, Appender { stop, task }))
     }
+
+    /// Closes the connections to Postgres. One that is still in use is left to end by itself.
+    pub async fn close(&self) {
+        let closed = self.journal.pool().close();
+        if tokio::time::timeout(CLOSE_PATIENCE, closed).await.is_err() {
+            tracing::warn!("connections to Postgres are still in use");
+        }
+    }
 }
 
 /// The folder or bucket of what is too large for the log.
@@ -226,45 +235,49 @@ fn folder(config: &Config) -> anyhow::Result<PathBuf> {
 
 /// What the operator's commands work on.
 pub struct Operator {
-    pub journal: Journal,
-    pub views: Views,
+    pub installation: Installation,
     servers: Servers,
-    appender: Appender,
 }
 
 impl Operator {
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    /// Does the work on the installation, and leaves it as it was found, running or not.
+    pub async fn with<T>(
+        config: &Config,
+        work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let servers = Servers::reach(config).await?;
-        let pool = servers.pool(config).await?;
-        journal::migrate(&pool).await?;
-        let stop = CancellationToken::new();
-        let (journal, task) =
-            Journal::open(pool.clone(), Arc::new(SystemClock), stop.clone()).await?;
-        Ok(Self { journal, views: Views::new(pool), servers, appender: Appender { stop, task } })
+        let (installation, appender) = match Installation::open(&servers, config).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                servers.stop().await;
+                return Err(error);
+            }
+        };
+        let operator = Self { installation, servers };
+        let result = work(&operator).await;
+        appender.stop().await;
+        operator.installation.close().await;
+        operator.servers.stop().await;
+        result
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.installation.journal
     }
 
     /// The view with everything that is in the log now, where a projector runs; else as it stands.
     pub async fn view(&self, name: &'static str) -> anyhow::Result<View> {
-        let head = self.journal.head().await?;
-        match self.views.open(name, Some(head), VIEW_WAIT).await {
+        let head = self.journal().head().await?;
+        let views = &self.installation.views;
+        match views.open(name, Some(head), VIEW_WAIT).await {
             Err(ViewError::Stale { position }) => {
                 eprintln!(
                     "the view stands at {position} of {head}: no projector keeps it up to date"
                 );
-                Ok(self.views.open(name, None, Duration::ZERO).await?)
+                Ok(views.open(name, None, Duration::ZERO).await?)
             }
             other => Ok(other?),
         }
-    }
-
-    pub async fn bus(&self, config: &Config) -> anyhow::Result<Bus> {
-        self.servers.bus(config).await
-    }
-
-    pub async fn close(self) {
-        self.appender.stop().await;
-        self.journal.pool().close().await;
-        self.servers.stop().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The wiring of Millrace: configuration, telemetry and the roles of the one binary.
 
+mod bench;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -8,6 +9,7 @@ mod endpoints;
 mod first_start;
 mod http;
 mod installation;
+mod lifecycle;
 mod roles;
 pub mod schemas;
 pub mod telemetry;

@@ -64,12 +64,28 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// In the order in which they are released.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
         }
+    }
+
+    /// Its place in the order of release, from 0.
+    pub const fn rank(self) -> i16 {
+        match self {
+            Self::High => 0,
+            Self::Medium => 1,
+            Self::Low => 2,
+        }
+    }
+
+    pub fn from_rank(rank: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.rank() == rank)
     }
 }
 

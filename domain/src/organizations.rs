@@ -15,6 +15,10 @@ pub const TYPE: &str = "organization";
 /// Claim that keeps slugs unique over all organisations.
 pub const SLUG_CLAIM: &str = "organization_slug";
 
+/// Keys that an organisation can be issued in all, revoked ones among them: every one of them stays
+/// in its state.
+pub const MAX_ISSUED_KEYS: usize = 10_000;
+
 /// Longest name shown to people.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -85,6 +89,8 @@ pub enum OrganizationError {
     Name,
     #[error("a slug has 1 to 63 characters: small letters, digits and inner hyphens")]
     Slug,
+    #[error("an organisation is issued at most {MAX_ISSUED_KEYS} API keys in all")]
+    TooManyKeys,
     #[error("there is no such API key")]
     UnknownKey,
 }
@@ -118,6 +124,9 @@ impl Decide for Organization {
                 }
                 if self.keys.contains_key(&key_id.to_string()) {
                     return Ok(Decision::AlreadyApplied);
+                }
+                if self.keys.len() >= MAX_ISSUED_KEYS {
+                    return Err(OrganizationError::TooManyKeys);
                 }
                 check_name(&name)?;
                 Ok(Decision::one(OrganizationEvent::ApiKeyIssued {

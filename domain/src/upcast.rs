@@ -2,7 +2,8 @@
 //!
 //! A step takes one stored event of an older version and gives none, one or several of a newer
 //! version. Steps chain until the newest version is reached. [`Chain::new`] refuses a set of steps
-//! that has a gap, a cycle or two steps for one version.
+//! that has a gap, two steps for one version or a step from today's version. What a step gives is
+//! only known once it has run, so a cycle between types is found by [`Chain::upcast`].
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,12 @@ pub enum Error {
         "no upcaster takes version {version} of {event_type}, although its current version is {current}"
     )]
     Gap { event_type: String, version: u32, current: u32 },
+    #[error(
+        "an upcaster takes version {version} of {event_type}, which is not older than {current}"
+    )]
+    NotOlder { event_type: &'static str, version: u32, current: u32 },
+    #[error("upcasting version {version} of {event_type} comes to no end")]
+    Cycle { event_type: String, version: u32 },
     #[error("upcasting version {version} of {event_type} gave an event that is not newer")]
     NotNewer { event_type: String, version: u32 },
     #[error("there is no event type {event_type} of version {version}")]
@@ -58,6 +65,15 @@ impl Chain {
                     version: step.from_version,
                 });
             }
+            if let Some(newest) = current.get(step.event_type)
+                && step.from_version >= *newest
+            {
+                return Err(Error::NotOlder {
+                    event_type: step.event_type,
+                    version: step.from_version,
+                    current: *newest,
+                });
+            }
         }
         for (event_type, newest) in &current {
             for version in 1..*newest {
@@ -80,7 +96,12 @@ impl Chain {
 
     /// Today's form of a stored event: none, one or several events.
     pub fn upcast(&self, stored: Stored) -> Result<Vec<Stored>, Error> {
-        let step = self.steps.get(&(stored.event_type.as_str(), stored.event_version));
+        // On a way without a cycle each step is taken once at most.
+        self.upcast_within(self.steps.len(), stored)
+    }
+
+    fn upcast_within(&self, steps_left: usize, stored: Stored) -> Result<Vec<Stored>, Error> {
+        let step = self.steps.get(&(stored.event_type.as_str(), stored.event_version)).copied();
         let Some(step) = step else {
             return match self.current.get(&stored.event_type) {
                 Some(current) if *current == stored.event_version => Ok(vec![stored]),
@@ -90,15 +111,16 @@ impl Chain {
                 }),
             };
         };
+        let (event_type, version) = (stored.event_type, stored.event_version);
+        let Some(steps_left) = steps_left.checked_sub(1) else {
+            return Err(Error::Cycle { event_type, version });
+        };
         let mut newest = Vec::new();
         for next in step(stored.payload) {
-            if next.event_type == stored.event_type && next.event_version <= stored.event_version {
-                return Err(Error::NotNewer {
-                    event_type: stored.event_type,
-                    version: stored.event_version,
-                });
+            if next.event_type == event_type && next.event_version <= version {
+                return Err(Error::NotNewer { event_type, version });
             }
-            newest.extend(self.upcast(next)?);
+            newest.extend(self.upcast_within(steps_left, next)?);
         }
         Ok(newest)
     }
@@ -144,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_or_a_double_step_is_refused_at_construction() {
+    fn steps_that_form_no_chain_are_refused_at_construction() {
         let step = |from_version| Step { event_type: "a", from_version, upcast: |_| vec![] };
         assert!(matches!(
             Chain::new(vec![step(1)], current(&[("a", 3)])),
@@ -154,6 +176,23 @@ mod tests {
             Chain::new(vec![step(1), step(1)], current(&[("a", 2)])),
             Err(Error::Twice { version: 1, .. })
         ));
+        assert!(matches!(
+            Chain::new(vec![step(1), step(2)], current(&[("a", 2)])),
+            Err(Error::NotOlder { version: 2, current: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn types_that_become_each_other_are_an_error_and_no_endless_loop() {
+        let chain = Chain::new(
+            vec![
+                Step { event_type: "a", from_version: 1, upcast: |v| vec![stored("b", 1, v)] },
+                Step { event_type: "b", from_version: 1, upcast: |v| vec![stored("a", 1, v)] },
+            ],
+            BTreeMap::new(),
+        )
+        .unwrap();
+        assert!(matches!(chain.upcast(stored("a", 1, json!(1))), Err(Error::Cycle { .. })));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use domain::{
     ClaimChange, Decide, Timestamp,
     ids::ApiKeyId,
     organizations::{
-        Organization, OrganizationCommand, OrganizationError, OrganizationEvent, SLUG_CLAIM,
+        MAX_ISSUED_KEYS, Organization, OrganizationCommand, OrganizationError, OrganizationEvent,
+        SLUG_CLAIM,
     },
 };
 use uuid::Uuid;
@@ -103,4 +104,15 @@ fn keys_are_issued_and_revoked_once() {
         .given_no_previous_events()
         .when(issue(1))
         .then_expect_error(OrganizationError::NotFound);
+}
+
+#[test]
+fn the_keys_of_an_organisation_are_bounded() {
+    let keys = (1..=MAX_ISSUED_KEYS as u128).map(issued);
+    let full: Vec<_> = [created()].into_iter().chain(keys).collect();
+    Rules::with(())
+        .given(full.clone())
+        .when(issue(MAX_ISSUED_KEYS as u128 + 1))
+        .then_expect_error(OrganizationError::TooManyKeys);
+    Rules::with(()).given(full).when(issue(1)).then_expect_events(vec![]);
 }

@@ -5,6 +5,9 @@ use sqlx::{PgConnection, PgPool, Row};
 
 use crate::{IdempotencyKey, append::StoredResult};
 
+/// Keys that are forgotten in one transaction: commands under a key wait for no more than that.
+const FORGET_CHUNK: u64 = 5000;
+
 pub(crate) enum Found {
     /// The same request, with its result.
     Same(StoredResult),
@@ -18,7 +21,7 @@ pub(crate) async fn find(
     key: &IdempotencyKey,
 ) -> Result<Option<Found>, sqlx::Error> {
     let row = sqlx::query(
-        "SELECT k.request_hash, k.aggregate_type, k.aggregate_id, k.sequence,
+        "SELECT k.request_hash, k.aggregate_id, k.sequence,
                 coalesce(e.position, 0) AS position
          FROM idempotency_keys k
          LEFT JOIN events e USING (aggregate_type, aggregate_id, sequence)
@@ -34,18 +37,28 @@ pub(crate) async fn find(
         return Ok(Some(Found::Other));
     }
     Ok(Some(Found::Same(StoredResult {
-        aggregate_type: row.try_get("aggregate_type")?,
         aggregate_id: row.try_get("aggregate_id")?,
         version: row.try_get::<i64, _>("sequence")? as u64,
         position: row.try_get::<i64, _>("position")? as u64,
     })))
 }
 
-/// Forgets the keys older than `before`; gives how many.
+/// Forgets the keys older than `before`, a chunk at a time; gives how many.
 pub(crate) async fn forget(pool: &PgPool, before: Timestamp) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM idempotency_keys WHERE recorded_at < $1")
+    let mut forgotten = 0;
+    loop {
+        let done = sqlx::query(
+            "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM idempotency_keys WHERE recorded_at < $1 LIMIT $2))",
+        )
         .bind(before)
+        .bind(FORGET_CHUNK as i64)
         .execute(pool)
-        .await?;
-    Ok(done.rows_affected())
+        .await?
+        .rows_affected();
+        forgotten += done;
+        if done < FORGET_CHUNK {
+            return Ok(forgotten);
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub struct Journal {
     inner: Arc<Inner>,
 }
 
-pub struct Inner {
+struct Inner {
     pool: PgPool,
     clock: Arc<dyn Clock>,
     appender: append::Appender,
@@ -59,14 +59,6 @@ pub struct Inner {
     hasher: RandomState,
     stripes: Box<[Mutex<()>]>,
     snapshots: Arc<Semaphore>,
-}
-
-impl std::ops::Deref for Journal {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.inner
-    }
 }
 
 /// Runs until it is told to stop and everything that was accepted is appended.
@@ -116,30 +108,26 @@ impl Journal {
     }
 
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        &self.inner.pool
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
+        &self.inner.clock
     }
 
     /// The last position known to be committed. It wakes readers; it may be behind the log when
     /// another process appends.
     pub fn watch_head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+        self.inner.head.subscribe()
     }
 
     /// Somebody saw that the log reaches `position`.
     pub fn announce(&self, position: u64) {
-        self.head.send_if_modified(|head| {
-            let moved = position > *head;
-            *head = (*head).max(position);
-            moved
-        });
+        append::advance(&self.inner.head, position);
     }
 
     /// Appends events that were decided elsewhere. Commands go through [`Journal::execute`].
     pub async fn append_request(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        self.appender.append(request).await
+        self.inner.appender.append(request).await
     }
 }

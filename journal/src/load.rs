@@ -1,9 +1,8 @@
-//! Folding an aggregate: from the cache, from its snapshot or from its events.
-
-use std::sync::Arc;
+//! Folding an aggregate from its snapshot and its events.
 
 use cqrs_es::persist::PersistedEventRepository;
 use domain::{Decide, event::DecodeError};
+use futures::TryStreamExt;
 use postgres_es::PostgresEventRepository;
 use serde_json::value::RawValue;
 use sqlx::{PgPool, Row, types::Json};
@@ -34,6 +33,10 @@ pub enum LoadError {
         sequence: u64,
         source: DecodeError,
     },
+    #[error(
+        "after event {after} of {aggregate_type} {aggregate_id} comes {found}; the log is corrupt"
+    )]
+    Hole { aggregate_type: &'static str, aggregate_id: String, after: u64, found: u64 },
 }
 
 type RepositoryError = cqrs_es::persist::PersistenceError;
@@ -51,6 +54,14 @@ impl<A: Decide> Loaded<A> {
         event_version: &str,
         payload: &str,
     ) -> Result<(), LoadError> {
+        if sequence != self.version + 1 {
+            return Err(LoadError::Hole {
+                aggregate_type: A::TYPE,
+                aggregate_id: id.to_owned(),
+                after: self.version,
+                found: sequence,
+            });
+        }
         let version = event_version.parse().unwrap_or(0);
         let events = domain::event::decode_as::<A::Event>(event_type, version, payload).map_err(
             |source| LoadError::Decode {
@@ -131,7 +142,7 @@ pub(crate) async fn catch_up<A: Decide>(
     id: &str,
     loaded: &mut Loaded<A>,
 ) -> Result<bool, LoadError> {
-    let rows = sqlx::query(
+    let mut rows = sqlx::query(
         "SELECT sequence, event_type, event_version, payload, position, org_id FROM events
          WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3
          ORDER BY sequence",
@@ -139,9 +150,9 @@ pub(crate) async fn catch_up<A: Decide>(
     .bind(A::TYPE)
     .bind(id)
     .bind(loaded.version as i64)
-    .fetch_all(pool)
-    .await?;
-    for row in &rows {
+    .fetch(pool);
+    let before = loaded.version;
+    while let Some(row) = rows.try_next().await? {
         let sequence: i64 = row.try_get("sequence")?;
         let event_type: String = row.try_get("event_type")?;
         let event_version: String = row.try_get("event_version")?;
@@ -150,17 +161,16 @@ pub(crate) async fn catch_up<A: Decide>(
         loaded.position = row.try_get::<i64, _>("position")? as u64;
         loaded.org = row.try_get("org_id")?;
     }
-    Ok(!rows.is_empty())
+    Ok(loaded.version > before)
 }
 
 /// Keeps the state as the newest snapshot, unless a newer one is there.
 pub(crate) async fn save_snapshot<A: Decide>(
     pool: &PgPool,
     id: &str,
-    version: u64,
-    state: &Arc<Loaded<A>>,
+    loaded: &Loaded<A>,
 ) -> Result<(), SnapshotError> {
-    let json = serde_json::to_value(&state.state)?;
+    let json = serde_json::to_value(&loaded.state)?;
     sqlx::query(
         "INSERT INTO snapshots AS s (aggregate_type, aggregate_id, sequence, state_version, state)
          VALUES ($1, $2, $3, $4, $5)
@@ -171,7 +181,7 @@ pub(crate) async fn save_snapshot<A: Decide>(
     )
     .bind(A::TYPE)
     .bind(id)
-    .bind(version as i64)
+    .bind(loaded.version as i64)
     .bind(A::STATE_VERSION as i32)
     .bind(json)
     .execute(pool)

@@ -12,7 +12,7 @@ use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 
 use crate::logs::LogLine;
 
-/// Most attempts that are read of one job; jobs have far fewer.
+/// Most attempts that are read of one job, the newest; jobs have far fewer.
 const MAX_ATTEMPTS: usize = 100;
 
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +52,17 @@ impl LogArchive {
         Ok(())
     }
 
-    /// The output of all attempts in order; empty when none was kept.
+    /// The output of the attempts in order; empty when none was kept.
     pub async fn read(&self, org: OrganizationId, job: &str) -> Result<Vec<LogLine>, Error> {
         let found: Vec<_> = self.store.list(Some(&folder(org, job))).try_collect().await?;
         let mut paths: Vec<Path> = found.into_iter().map(|object| object.location).collect();
         paths.sort();
         let mut lines = Vec::new();
-        for path in paths.iter().take(MAX_ATTEMPTS) {
+        let left_out = paths.len().saturating_sub(MAX_ATTEMPTS);
+        if left_out > 0 {
+            tracing::warn!(job, left_out, "the output of the first attempts is left out");
+        }
+        for path in &paths[left_out..] {
             let bytes = self.store.get(path).await?.bytes().await?;
             let texts = bytes.split(|byte| *byte == b'\n').filter(|text| !text.is_empty());
             for text in texts {
@@ -98,5 +102,21 @@ mod tests {
         let read = archive.read(org, "scan_a").await.unwrap();
         assert_eq!(read, [line("first"), line("two\nlines"), line("last")]);
         assert!(archive.read(org, "scan_b").await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_attempts_the_newest_are_read() {
+        let archive = LogArchive::new(Arc::new(InMemory::new()));
+        let org = OrganizationId::from_uuid(Uuid::from_u128(1));
+        let line = |attempt: u32| LogLine {
+            at: domain::Timestamp::UNIX_EPOCH,
+            stream: LogSource::Out,
+            text: attempt.to_string(),
+        };
+        for attempt in 1..=101 {
+            archive.write(org, "scan_a", attempt, &[line(attempt)]).await.unwrap();
+        }
+        let read = archive.read(org, "scan_a").await.unwrap();
+        assert_eq!(read, (2..=101).map(line).collect::<Vec<_>>());
     }
 }

@@ -127,12 +127,17 @@ pub async fn count_within(
              FROM events WHERE position > $1 ORDER BY position LIMIT $2
          ) e WHERE before < $3",
     )
-    .bind(after as i64)
+    .bind(stored(after))
     .bind(i64::from(limit))
-    .bind(bytes as i64)
+    .bind(stored(bytes))
     .fetch_one(executor)
     .await?;
     Ok(u32::try_from(count).unwrap_or(limit))
+}
+
+/// As the database holds it. No event stands behind the last position that it can hold.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 async fn query(
@@ -142,7 +147,7 @@ async fn query(
     limit: u32,
 ) -> Result<Vec<Recorded>, ReadError> {
     let mut query = QueryBuilder::<Postgres>::new(COLUMNS);
-    query.push_bind(after as i64);
+    query.push_bind(stored(after));
     if let Some(org) = filter.org {
         query.push(" AND org_id = ").push_bind(org.uuid());
     }
@@ -175,22 +180,22 @@ impl Journal {
         let unfiltered =
             filter.org.is_none() && filter.aggregate.is_none() && filter.event_types.is_empty();
         if unfiltered {
-            return read_all(&self.pool, after, limit).await;
+            return read_all(&self.inner.pool, after, limit).await;
         }
-        query(&self.pool, after, filter, limit).await
+        query(&self.inner.pool, after, filter, limit).await
     }
 
     /// One event by its position.
     pub async fn at(&self, position: u64) -> Result<Option<Recorded>, ReadError> {
         let Some(after) = position.checked_sub(1) else { return Ok(None) };
-        let page = query(&self.pool, after, &Filter::default(), 1).await?;
+        let page = query(&self.inner.pool, after, &Filter::default(), 1).await?;
         Ok(page.into_iter().next().filter(|event| event.position == position))
     }
 
     /// Position of the last event in the log, asked of the database.
     pub async fn head(&self) -> Result<u64, sqlx::Error> {
         let head: i64 =
-            sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&self.pool).await?;
+            sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&self.inner.pool).await?;
         self.announce(head as u64);
         Ok(head as u64)
     }

@@ -74,7 +74,7 @@ where
         aggregate_id: &str,
     ) -> Result<Self::AC, AggregateError<A::Error>> {
         let loaded =
-            crate::load::load::<A>(&self.journal.pool, aggregate_id).await.map_err(unexpected)?;
+            crate::load::load::<A>(self.journal.pool(), aggregate_id).await.map_err(unexpected)?;
         if loaded.org.is_some_and(|org| org != self.context.org.uuid()) {
             return Err(unexpected(ExecuteError::<A::Error>::OtherOrganization));
         }

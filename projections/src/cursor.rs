@@ -44,6 +44,8 @@ pub(crate) fn decode<const N: usize>(list: List, text: &str) -> Result<[i64; N],
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -59,6 +61,26 @@ mod tests {
         assert_eq!(decode::<2>(List::Scans, &scans), Err(BadCursor));
         for made_up in ["", "%%%", "AQ", "AQEAAAAAAAAABw==", &"A".repeat(100_000)] {
             assert_eq!(decode::<1>(List::Scans, made_up), Err(BadCursor), "{made_up}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(testkit::cases(10_000))]
+
+        #[test]
+        fn any_key_comes_back(key in any::<[i64; 2]>()) {
+            prop_assert_eq!(decode(List::Findings, &encode(List::Findings, key)), Ok(key));
+        }
+
+        /// One place has one cursor, so that nothing but what was given is taken.
+        #[test]
+        fn a_damaged_cursor_is_refused_or_is_that_of_another_place(
+            text in testkit::mutated(vec![encode(List::Scans, [7]).into_bytes()]),
+        ) {
+            let text = String::from_utf8_lossy(&text);
+            if let Ok(key) = decode::<1>(List::Scans, &text) {
+                prop_assert_eq!(encode(List::Scans, key), text);
+            }
         }
     }
 }

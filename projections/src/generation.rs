@@ -47,6 +47,8 @@ pub struct Generation {
 }
 
 impl Status {
+    pub(crate) const ALL: [Self; 4] = [Self::Building, Self::Ready, Self::Live, Self::Standby];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Building => "building",
@@ -57,7 +59,7 @@ impl Status {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, sqlx::Error> {
-        [Self::Building, Self::Ready, Self::Live, Self::Standby]
+        Self::ALL
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| unreadable("status", text))

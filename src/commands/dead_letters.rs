@@ -8,14 +8,12 @@ use projections::{
 use crate::{cli::DeadLettersCommand, config::Config, installation::Operator};
 
 pub async fn run(config: &Config, command: DeadLettersCommand) -> anyhow::Result<ExitCode> {
-    let operator = Operator::open(config).await?;
-    let result = dispatch(&operator, command).await;
-    operator.close().await;
-    result.map(|()| ExitCode::SUCCESS)
+    Operator::with(config, async |operator| dispatch(operator, command).await).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn dispatch(operator: &Operator, command: DeadLettersCommand) -> anyhow::Result<()> {
-    let journal = &operator.journal;
+    let journal = operator.journal();
     match command {
         DeadLettersCommand::List { projection } => list(operator, projection.as_deref()).await,
         DeadLettersCommand::Show { projection, position } => {
@@ -54,7 +52,7 @@ async fn list(operator: &Operator, projection: Option<&str>) -> anyhow::Result<(
     let mut cursor: Option<String> = None;
     loop {
         let slice = Slice { limit: MAX_LIMIT, cursor: cursor.as_deref() };
-        let page = dead_letters::list(operator.journal.pool(), projection, slice).await?;
+        let page = dead_letters::list(operator.journal().pool(), projection, slice).await?;
         for letter in &page.items {
             println!("{}", line(letter));
         }

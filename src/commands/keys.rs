@@ -9,34 +9,39 @@ use crate::{cli::KeysCommand, config::Config, first_start, installation::Operato
 const MAX_KEYS: u32 = 1000;
 
 pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
-    let operator = Operator::open(config).await?;
-    match command {
-        KeysCommand::Issue { organization, name } => {
-            let key =
-                first_start::issue_key(&operator.journal, &operator.views, organization, &name)
-                    .await?;
-            eprintln!("{} was issued; this is the only time its secret is shown:", key.id);
-            println!("{}", key.secret);
-        }
-        KeysCommand::List { organization } => {
-            let view = operator.view(organizations::NAME).await?;
-            let scope = TenantScope(organization);
-            for row in organizations::keys(scope, &view, MAX_KEYS).await? {
-                let state = if row.revoked { "revoked" } else { "valid" };
-                println!("{}  {state:<7}  {}", row.key_id, row.name);
+    Operator::with(config, async |operator| {
+        match command {
+            KeysCommand::Issue { organization, name } => {
+                let key = first_start::issue_key(
+                    operator.journal(),
+                    &operator.installation.views,
+                    organization,
+                    &name,
+                )
+                .await?;
+                eprintln!("{} was issued; this is the only time its secret is shown:", key.id);
+                println!("{}", key.secret);
+            }
+            KeysCommand::List { organization } => {
+                let view = operator.view(organizations::NAME).await?;
+                let scope = TenantScope(organization);
+                for row in organizations::keys(scope, &view, MAX_KEYS).await? {
+                    let state = if row.revoked { "revoked" } else { "valid" };
+                    println!("{}  {state:<7}  {}", row.key_id, row.name);
+                }
+            }
+            KeysCommand::Revoke { organization, key } => {
+                let command = OrganizationCommand::RevokeApiKey {
+                    key_id: key,
+                    now: operator.journal().clock().now(),
+                };
+                let context = first_start::operator(operator.journal(), organization);
+                let id = organization.to_string();
+                operator.journal().execute::<Organization>(&context, &id, command).await?;
+                println!("{key} is revoked");
             }
         }
-        KeysCommand::Revoke { organization, key } => {
-            let command = OrganizationCommand::RevokeApiKey {
-                key_id: key,
-                now: operator.journal.clock().now(),
-            };
-            let context = first_start::operator(&operator.journal, organization);
-            let id = organization.to_string();
-            operator.journal.execute::<Organization>(&context, &id, command).await?;
-            println!("{key} is revoked");
-        }
-    }
-    operator.close().await;
-    Ok(ExitCode::SUCCESS)
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
 }

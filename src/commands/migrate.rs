@@ -1,12 +1,10 @@
 use std::process::ExitCode;
 
-use crate::{config::Config, installation::Servers};
+use crate::{config::Config, installation::Operator};
 
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let servers = Servers::reach(config).await?;
-    let pool = servers.pool(config).await?;
-    journal::migrate(&pool).await?;
+    // Opening an installation is what brings its schema up to date.
+    Operator::with(config, async |_| Ok(())).await?;
     println!("the database schema is up to date");
-    servers.stop().await;
     Ok(ExitCode::SUCCESS)
 }

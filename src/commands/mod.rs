@@ -48,6 +48,7 @@ async fn dispatch(config: Config, command: Command) -> anyhow::Result<ExitCode> 
         Command::Organizations(command) => organizations::run(&config, command).await,
         Command::Keys(command) => keys::run(&config, command).await,
         Command::Advisories(command) => advisories::run(&config, command).await,
+        Command::Bench(arguments) => crate::bench::run(config, arguments).await,
         Command::Demo(arguments) => crate::demo::run(config, arguments).await,
         Command::Config | Command::Schemas(_) | Command::Engine => Ok(ExitCode::SUCCESS),
     };

@@ -3,11 +3,14 @@ use std::process::ExitCode;
 use crate::{cli::RelayCommand, config::Config, installation::Operator};
 
 pub async fn run(config: &Config, command: RelayCommand) -> anyhow::Result<ExitCode> {
-    let operator = Operator::open(config).await?;
-    let bus = operator.bus(config).await?;
-    let code = match command {
+    Operator::with(config, async |operator| dispatch(operator, command).await).await
+}
+
+async fn dispatch(operator: &Operator, command: RelayCommand) -> anyhow::Result<ExitCode> {
+    match command {
         RelayCommand::Status => {
-            let status = journal::relay::status(&operator.journal, &bus).await?;
+            let status =
+                journal::relay::status(operator.journal(), &operator.installation.bus).await?;
             println!("log     {}", status.log_id);
             println!("epoch   {}", status.epoch);
             println!("head    {}", status.head);
@@ -17,20 +20,22 @@ pub async fn run(config: &Config, command: RelayCommand) -> anyhow::Result<ExitC
                 }
                 None => println!("stream  not there yet"),
             }
+            if let Some(broken) = status.broken {
+                println!("broken  {broken}; a running relay makes the stream again");
+            }
             match status.refusal {
                 Some(refusal) => {
                     println!("refusal {refusal}");
-                    ExitCode::FAILURE
+                    Ok(ExitCode::FAILURE)
                 }
-                None => ExitCode::SUCCESS,
+                None => Ok(ExitCode::SUCCESS),
             }
         }
         RelayCommand::Rebuild => {
-            let epoch = journal::relay::rebuild(&operator.journal, &bus).await?;
+            let epoch =
+                journal::relay::rebuild(operator.journal(), &operator.installation.bus).await?;
             println!("the stream begins anew under epoch {epoch}; running relays fill it");
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
-    };
-    operator.close().await;
-    Ok(code)
+    }
 }

@@ -1,10 +1,6 @@
 use std::process::ExitCode;
 
-use crate::{
-    cli::Role,
-    commands::up::{Up, asked_to_stop},
-    config::Config,
-};
+use crate::{cli::Role, commands::up, config::Config};
 
 pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<ExitCode> {
     let missing: Vec<_> = [
@@ -19,24 +15,5 @@ pub async fn run(config: Config, roles: &[Role]) -> anyhow::Result<ExitCode> {
         "`serve` works with given servers: set {}, or run `millrace up`",
         missing.join(" and ")
     );
-    let mut up = Up::start(&config, roles).await?;
-    if roles.contains(&Role::Api)
-        && let Some(key) = up.first_key().await?
-    {
-        println!("organization  {}", key.organization);
-        println!("API key       {} (shown this once)", key.secret);
-    }
-    if let Some(address) = up.api() {
-        println!("API           http://{address}/v1");
-    }
-    let failure = tokio::select! {
-        asked = asked_to_stop() => { asked?; None }
-        error = up.failed() => Some(error),
-    };
-    tracing::info!("shutting down");
-    up.stop().await;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    up::run_roles(&config, roles).await
 }

@@ -10,7 +10,7 @@ use super::layers::Section;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scans {
-    /// Folders whose content may be scanned by path.
+    /// Folders whose content may be scanned by path, by every organisation of this installation.
     pub allowed_paths: Vec<PathBuf>,
     /// Private, loopback and link-local ranges that may be reached all the same.
     pub allowed_private_ranges: Vec<IpNet>,

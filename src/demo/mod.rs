@@ -19,10 +19,10 @@ use serde_json::json;
 
 use crate::{
     cli::{DemoArgs, Role},
-    commands::up::{Up, asked_to_stop},
-    config::Config,
+    config::{Config, Nats},
     first_start,
-    installation::Objects,
+    installation::{Installation, Objects},
+    lifecycle::{self, Started},
 };
 use client::Client;
 
@@ -35,35 +35,27 @@ pub async fn run(mut config: Config, arguments: DemoArgs) -> anyhow::Result<Exit
     config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.scans.allowed_paths = vec![repository.clone()];
     config.scans.allowed_private_ranges = vec!["127.0.0.0/8".parse()?];
+    // It never touches an installation that somebody works with.
+    (config.database.url, config.nats, config.objects.url) = (None, Nats::default(), None);
     std::fs::create_dir_all(&config.data_dir)?;
     import_sample(&config)?;
 
     let website = website::serve().await?;
-    let asked = asked_to_stop();
-    tokio::pin!(asked);
     println!("starting Postgres, NATS and every role in {}", config.data_dir.display());
-    let started = Instant::now();
-    let mut up = tokio::select! {
-        up = Up::start(&config, &Role::ALL) => up?,
-        asked = &mut asked => return asked.map(|()| ExitCode::FAILURE),
-    };
-    println!("ready after {:.1} s\n", started.elapsed().as_secs_f64());
-    let address = up.api().context("the front end does not run")?;
-    let key = key(&up).await?;
-    let outcome = tokio::select! {
-        outcome = show(address, &key, &repository, &website, arguments.exit) => outcome,
-        error = up.failed() => Err(error),
-        asked = &mut asked => asked.map(|()| false),
-    };
-    let outcome = match outcome {
-        Ok(good) if !arguments.exit && good => tokio::select! {
-            asked = &mut asked => asked.map(|()| true),
-            error = up.failed() => Err(error),
-        },
-        other => other,
-    };
-    up.stop().await;
-    outcome.map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let began = Instant::now();
+    let good = lifecycle::run(&config, &Role::ALL, async |started| {
+        println!("ready after {:.1} s\n", began.elapsed().as_secs_f64());
+        let address = started.api.context("the front end does not run")?;
+        let key = key(&started).await?;
+        let good = show(address, &key, &repository, &website, arguments.exit).await?;
+        if good && !arguments.exit {
+            std::future::pending::<()>().await;
+        }
+        Ok(good)
+    })
+    .await?;
+    // Ctrl-C is how the demo ends when it is left running.
+    Ok(if good.unwrap_or(!arguments.exit) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Gives whether the scans found what they should.
@@ -93,17 +85,16 @@ async fn show(
 }
 
 /// A key of the demo's organisation.
-async fn key(up: &Up) -> anyhow::Result<String> {
-    let journal = &up.installation.journal;
-    if let Some(first) = up.first_key().await? {
+async fn key(started: &Started) -> anyhow::Result<String> {
+    let Installation { journal, views, .. } = &started.installation;
+    if let Some(first) = first_start::prepare(journal, views).await? {
         return Ok(first.secret);
     }
     let head = journal.head().await?;
-    let view =
-        up.installation.views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
+    let view = views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
     let page = organizations::list(&view, Slice { limit: 1, cursor: None }).await?;
     let first = page.items.first().context("the installation has no organisation")?;
-    Ok(first_start::issue_key(journal, &up.installation.views, first.org, "demo").await?.secret)
+    Ok(first_start::issue_key(journal, views, first.org, "demo").await?.secret)
 }
 
 /// Two real advisories about a package that this repository is built with.

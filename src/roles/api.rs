@@ -1,29 +1,33 @@
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use api::{ApiState, Check, Class, Options};
 use journal::{LogStream, jobs::JobStream};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Tasks;
 use crate::{
     config::{Config, Server},
     installation::Installation,
     telemetry,
 };
 
+pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    let listen = config.server.listen;
+    TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; server.listen chooses another"))
+}
+
 pub async fn start(
     installation: &Installation,
     config: &Config,
     metrics: &PrometheusHandle,
+    listener: TcpListener,
     stop: &CancellationToken,
-) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
-    let listen = config.server.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; server.listen chooses another"))?;
-    let address = listener.local_addr()?;
+) -> anyhow::Result<Tasks> {
     let state = ApiState {
         journal: installation.journal.clone(),
         views: installation.views.clone(),
@@ -41,7 +45,7 @@ pub async fn start(
         api::serve(state, listener, stop).await;
         Ok(())
     });
-    Ok((address, task))
+    Ok(vec![task])
 }
 
 fn options(server: &Server) -> Options {

@@ -2,87 +2,130 @@
 
 mod api;
 mod housekeeping;
-mod projector;
+pub mod projector;
 mod relay;
 mod worker;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{cli::Role, config::Config, installation::Installation, telemetry};
 
-/// After this long a role that does not end is left behind.
+/// A role that does not end within its time, plus this, is left behind.
 const LAST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The roles of this process, running.
 pub struct Running {
     /// In the order they are ended: what takes in work first, what work rests on last.
     stages: Vec<Stage>,
-    pub api: Option<std::net::SocketAddr>,
+    pub api: Option<SocketAddr>,
 }
 
 struct Stage {
-    name: String,
+    name: &'static str,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    tasks: Tasks,
+    patience: Duration,
 }
 
-/// Starts the roles.
+type Tasks = Vec<JoinHandle<anyhow::Result<()>>>;
+
+/// Starts the roles. When one cannot be started, those that were are ended again.
 pub async fn start(
     installation: &Installation,
     config: &Config,
-    metrics: &metrics_exporter_prometheus::PrometheusHandle,
+    metrics: &PrometheusHandle,
     roles: &[Role],
 ) -> anyhow::Result<Running> {
     let mut running = Running { stages: Vec::new(), api: None };
-    let stop = CancellationToken::new();
-    let tasks = worker::doorbell(installation, &stop);
-    running.stages.push(Stage { name: "doorbell".to_owned(), stop, tasks });
-    if let Some(listen) = config.telemetry.metrics_listen
-        && !roles.contains(&Role::Api)
-    {
-        let (stop, metrics) = (CancellationToken::new(), metrics.clone());
-        let ending = stop.clone();
-        let serving = async move {
-            tokio::select! {
-                served = telemetry::metrics::serve(listen, metrics) => Ok(served?),
-                () = ending.cancelled() => Ok(()),
-            }
-        };
-        let tasks = vec![tokio::spawn(serving)];
-        running.stages.push(Stage { name: "metrics".to_owned(), stop, tasks });
-    }
-    // The views must be there before anybody asks them.
-    for role in [Role::Projector, Role::Relay, Role::Dispatcher, Role::Worker, Role::Api] {
-        if !roles.contains(&role) {
-            continue;
+    match running.start(installation, config, metrics, roles).await {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            running.stop().await;
+            Err(error)
         }
-        let stop = CancellationToken::new();
-        let tasks = match role {
-            Role::Projector => projector::start(installation, config, &stop).await?,
-            Role::Relay => relay::start(installation, config, &stop),
-            Role::Dispatcher => worker::dispatcher(installation, config, &stop).await?,
-            Role::Worker => worker::start(installation, config, &stop).await?,
-            Role::Api => {
-                let (address, task) = api::start(installation, config, metrics, &stop).await?;
-                running.api = Some(address);
-                vec![task]
-            }
-        };
-        running.stages.insert(0, Stage { name: format!("{role:?}").to_lowercase(), stop, tasks });
     }
-    Ok(running)
 }
 
 impl Running {
+    async fn start(
+        &mut self,
+        installation: &Installation,
+        config: &Config,
+        metrics: &PrometheusHandle,
+        roles: &[Role],
+    ) -> anyhow::Result<()> {
+        let has = |role| roles.contains(&role);
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        // An address that is taken is found out before any work begins.
+        let listener = if has(Role::Api) { Some(api::bind(config).await?) } else { None };
+        self.begin("doorbell", Duration::ZERO, async |stop| {
+            Ok(worker::doorbell(installation, stop))
+        })
+        .await?;
+        if let (None, Some(listen)) = (&listener, config.telemetry.metrics_listen) {
+            let metrics = metrics.clone();
+            self.begin("metrics", Duration::ZERO, async |stop| {
+                telemetry::metrics::start(listen, metrics, stop.clone()).await
+            })
+            .await?;
+        }
+        // The views must be there before anybody asks them.
+        if has(Role::Projector) {
+            self.begin("projector", Duration::ZERO, async |stop| {
+                projector::start(installation, config, stop).await
+            })
+            .await?;
+        }
+        if has(Role::Relay) {
+            self.begin("relay", Duration::ZERO, async |stop| {
+                Ok(relay::start(installation, config, stop))
+            })
+            .await?;
+        }
+        if has(Role::Dispatcher) {
+            self.begin("dispatcher", Duration::ZERO, async |stop| {
+                worker::dispatcher(installation, config, stop).await
+            })
+            .await?;
+        }
+        if has(Role::Worker) {
+            self.begin("worker", seconds(config.jobs.drain_timeout_s), async |stop| {
+                worker::start(installation, config, stop).await
+            })
+            .await?;
+        }
+        if let Some(listener) = listener {
+            self.api = Some(listener.local_addr()?);
+            self.begin("api", seconds(config.server.drain_timeout_s), async |stop| {
+                api::start(installation, config, metrics, listener, stop).await
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(
+        &mut self,
+        name: &'static str,
+        drain: Duration,
+        start: impl AsyncFnOnce(&CancellationToken) -> anyhow::Result<Tasks>,
+    ) -> anyhow::Result<()> {
+        let stop = CancellationToken::new();
+        let tasks = start(&stop).await?;
+        self.stages.insert(0, Stage { name, stop, tasks, patience: drain + LAST_PATIENCE });
+        Ok(())
+    }
+
     /// Ends when a role does, which none does without being told to.
     pub async fn failed(&mut self) -> anyhow::Error {
         loop {
             for stage in &mut self.stages {
                 if let Some(index) = stage.tasks.iter().position(JoinHandle::is_finished) {
-                    let name = &stage.name;
+                    let name = stage.name;
                     return match stage.tasks.swap_remove(index).await {
                         Ok(Ok(())) => anyhow::anyhow!("the {name} ended by itself"),
                         Ok(Err(error)) => error.context(format!("the {name} failed")),
@@ -101,7 +144,7 @@ impl Running {
         for stage in self.stages {
             stage.stop.cancel();
             for task in stage.tasks {
-                match tokio::time::timeout(LAST_PATIENCE, task).await {
+                match tokio::time::timeout(stage.patience, task).await {
                     Ok(Ok(Ok(()))) => {}
                     Ok(Ok(Err(error))) => tracing::error!(role = stage.name, "{error:#}"),
                     Ok(Err(error)) => tracing::error!(role = stage.name, %error, "aborted"),

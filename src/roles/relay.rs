@@ -1,14 +1,10 @@
 use journal::relay::{self, RelayOptions};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Tasks;
 use crate::{config::Config, installation::Installation};
 
-pub fn start(
-    installation: &Installation,
-    config: &Config,
-    stop: &CancellationToken,
-) -> Vec<JoinHandle<anyhow::Result<()>>> {
+pub fn start(installation: &Installation, config: &Config, stop: &CancellationToken) -> Tasks {
     let options = RelayOptions {
         window: config.relay.window as usize,
         max_bytes: config.relay.max_bytes,

@@ -1,10 +1,9 @@
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 use domain::scans::Scan;
 use engines::{Limits, NetworkPolicy, address::AddressPolicy};
 use journal::{LogStream, doorbell, jobs::JobStream};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::{
     Backbone,
@@ -16,13 +15,12 @@ use workers::{
     sweeper,
 };
 
+use super::Tasks;
 use crate::{
     config::{self, Config},
     installation::{Installation, own_program},
     telemetry,
 };
-
-type Tasks = Vec<JoinHandle<anyhow::Result<()>>>;
 
 async fn backbone(installation: &Installation) -> anyhow::Result<Backbone> {
     Ok(Backbone {
@@ -94,19 +92,25 @@ pub async fn start(
         config::Sandbox::Preferred => Mode::Preferred,
         config::Sandbox::Off => Mode::Off,
     };
-    let task = match Sandbox::detect(mode).await {
+    let logs = backbone.logs.clone();
+    let work: Pin<Box<dyn Future<Output = _> + Send>> = match Sandbox::detect(mode).await {
         Ok(sandbox) => {
             tracing::info!(sandbox = sandbox.describe(), "jobs run in it");
             sandbox.sweep_leftovers();
             let scans = scans(installation, config, sandbox)?;
-            tokio::spawn(async move { Ok(runtime::run(backbone, scans, options, stop).await?) })
+            Box::pin(runtime::run(backbone, scans, options, stop))
         }
         Err(unavailable) => {
             tracing::error!(%unavailable, "jobs are refused; workers.sandbox can allow them");
-            let refusing = Refusing(unavailable);
-            tokio::spawn(async move { Ok(runtime::run(backbone, refusing, options, stop).await?) })
+            Box::pin(runtime::run(backbone, Refusing(unavailable), options, stop))
         }
     };
+    let task = tokio::spawn(async move {
+        let ended = work.await;
+        // The last lines of the last jobs are on their way.
+        logs.flush().await;
+        Ok(ended?)
+    });
     Ok(vec![task])
 }
 
@@ -152,7 +156,7 @@ fn scans(installation: &Installation, config: &Config, sandbox: Sandbox) -> anyh
     Ok(Scans::new(checkouts, options))
 }
 
-/// Ends every scan at once with the reason why none can be run here.
+/// Ends every attempt at once with the reason why none can be run here. Another worker may do better.
 struct Refusing(Unavailable);
 
 #[async_trait]
@@ -160,7 +164,7 @@ impl Handler for Refusing {
     type Aggregate = Scan;
 
     async fn run(&self, _job: &JobContext) -> Result<(), JobError> {
-        Err(JobError::fail(&self.0))
+        Err(JobError::retry(&self.0))
     }
 }
 

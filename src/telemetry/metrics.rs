@@ -3,8 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Error;
 
@@ -22,7 +27,7 @@ const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
     ("http_request_duration_seconds", REQUEST_SECONDS, "From a request's head to its answer's."),
     ("append_batch_requests", BATCH_SIZES, "Requests committed in one transaction."),
     ("append_duration_seconds", APPEND_SECONDS, "One batch, from being sent to being committed."),
-    ("job_wait_seconds", JOB_SECONDS, "From a job's request to its first attempt."),
+    ("job_wait_seconds", JOB_SECONDS, "From when an attempt may begin to when it does."),
     ("job_run_seconds", JOB_SECONDS, "One attempt."),
 ];
 
@@ -33,7 +38,7 @@ const COUNTERS: [(&str, &str); 12] = [
     ("job_consumer_rebuilds_total", "Consumers of the jobs stream that had to be made again."),
     ("job_messages_lost_total", "Jobs released again because their message was lost."),
     ("job_retries_total", "Attempts after the first."),
-    ("jobs_swept_total", "Running jobs taken from workers that were gone."),
+    ("jobs_swept_total", "Running attempts ended because their worker was gone or stuck."),
     ("log_lines_dropped_total", "Output lines of jobs that could not be kept."),
     ("projection_events_total", "Events applied to a read model."),
     ("relay_consumers_reset_total", "Consumers set back because the stream had lost data."),
@@ -48,7 +53,10 @@ const GAUGES: [(&str, &str); 9] = [
     ("projection_lag_positions", "Events committed and not yet in a read model."),
     ("projection_lag_seconds", "Age of the oldest event not yet in a read model."),
     ("dead_letters", "Events a read model could not take, and those parked behind them."),
-    ("dispatcher_backlog", "Jobs waiting to be released."),
+    (
+        "dispatcher_backlog",
+        "Jobs that wait for an attempt, released ones and those put off included.",
+    ),
     ("jobs_running", "Jobs running in this process."),
     ("sse_clients", "Live event streams open."),
 ];
@@ -78,15 +86,32 @@ async fn upkeep(handle: PrometheusHandle) {
     }
 }
 
-/// Shows the metrics at `/metrics` of an address of their own, for a process without the front end.
-/// Returns only when it cannot go on.
-pub async fn serve(listen: SocketAddr, handle: PrometheusHandle) -> std::io::Result<()> {
+/// Shows the metrics at `/metrics` of an address of their own, for a process without the front end,
+/// until it is told to stop.
+pub async fn start(
+    listen: SocketAddr,
+    handle: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} for telemetry.metrics_listen"))?;
+    Ok(vec![tokio::spawn(serve(listener, handle, stop))])
+}
+
+async fn serve(
+    listener: TcpListener,
+    handle: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let page = poem::endpoint::make_sync(move |_| {
         poem::Response::builder().content_type("text/plain; version=0.0.4").body(handle.render())
     });
-    let listener = poem::listener::TcpListener::bind(listen);
-    let server = poem::Server::new(listener).idle_timeout(SERVE_IDLE);
-    server.run(poem::Route::new().at("/metrics", poem::get(page))).await
+    let acceptor = poem::listener::TcpAcceptor::from_tokio(listener)?;
+    let server = poem::Server::new_with_acceptor(acceptor).idle_timeout(SERVE_IDLE);
+    let routes = poem::Route::new().at("/metrics", poem::get(page));
+    server.run_with_graceful_shutdown(routes, stop.cancelled(), Some(SERVE_IDLE)).await?;
+    Ok(())
 }
 
 fn builder() -> Result<PrometheusBuilder, Error> {
@@ -120,21 +145,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_without_the_front_end_shows_its_metrics_at_an_address_of_its_own() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let recorder = builder().unwrap().build_recorder();
         metrics::with_local_recorder(&recorder, || counter!("job_retries_total").increment(3));
-        let page = async {
-            let client = crate::http::client(Some(Duration::from_secs(5))).unwrap();
-            loop {
-                if let Ok(answer) = client.get(format!("http://{free}/metrics")).send().await {
-                    return answer.text().await.unwrap();
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            ended = serve(free, recorder.handle()) => panic!("{ended:?}"),
-            page = page => assert!(page.contains("job_retries_total 3"), "{page}"),
-        }
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, recorder.handle(), stop.clone()));
+        let client = crate::http::client(Some(Duration::from_secs(5))).unwrap();
+        let answer = client.get(format!("http://{address}/metrics")).send().await.unwrap();
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("job_retries_total 3"), "{page}");
+        stop.cancel();
+        serving.await.unwrap().unwrap();
     }
 }

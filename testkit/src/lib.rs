@@ -7,10 +7,12 @@
 //! Everything here panics when a server cannot be had, since it serves tests only.
 
 mod database;
+mod mutation;
 mod scratch;
 mod servers;
 
 pub use database::{TestDatabase, database};
+pub use mutation::{cases, misshapen, mutated, odd_text};
 pub use servers::{TestNats, TestPostgres, nats, postgres};
 
 /// The programs to run, by the same variables as the product: `MILLRACE_DATABASE__BINARIES` (a

@@ -90,6 +90,11 @@ impl TestPostgres {
         self.server.kill().await;
     }
 
+    /// Ends the server in immediate mode: sessions are thrown out, and the next start recovers.
+    pub async fn stop_immediately(&self) {
+        self.server.stop_immediately().await;
+    }
+
     /// Starts the server again at the same address, ending it first if it runs.
     pub async fn restart(&mut self) {
         let restarted = self.server.restart().await;

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// Enough for a loaded machine; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Status of a Rust program that panicked.
+const PANICKED: i32 = 101;
+
 /// A data directory and whatever runs on it.
 pub struct Millrace {
     pub folder: TempDir,
@@ -94,9 +97,8 @@ impl Millrace {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
+                // Read on to the end: nobody else empties the pipe.
+                let _ = sender.send(line);
             }
         });
         self.process = Some(child);
@@ -128,6 +130,7 @@ impl Millrace {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = child.try_wait().unwrap() {
+                assert_ne!(status.code(), Some(PANICKED), "{}", self.log());
                 return status.code();
             }
             assert!(Instant::now() < deadline, "millrace does not end: {}", self.log());
@@ -162,7 +165,7 @@ impl Millrace {
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
-        request.send().await.unwrap()
+        request.send().await.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.log()))
     }
 
     pub async fn json(&self, path: &str) -> Value {

@@ -5,6 +5,7 @@
 
 pub mod checkout;
 pub mod dispatcher;
+mod hidden;
 mod queue;
 pub mod runtime;
 pub mod sandbox;

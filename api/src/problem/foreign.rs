@@ -92,6 +92,8 @@ impl From<AppendError> for Problem {
             AppendError::Database(_) => Self::unavailable(&error),
             // The journal answers a duplicate with its stored result.
             AppendError::Duplicate(_) => Self::internal(&error),
+            // Whatever a client may say was checked before it became an event.
+            AppendError::Unstorable(_) => Self::internal(&error),
         }
     }
 }
@@ -100,7 +102,9 @@ impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         match &error {
             LoadError::Database(_) => Self::unavailable(&error),
-            LoadError::Repository { .. } | LoadError::Decode { .. } => Self::internal(&error),
+            LoadError::Repository { .. } | LoadError::Decode { .. } | LoadError::Hole { .. } => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 mod commands;
 mod document;
 mod events;
+mod fuzz;
 mod isolation;
 mod limits;
 mod logs;

@@ -218,7 +218,7 @@ fn record_findings(
 ) -> Outcome {
     holder(scan, fence)?;
     let state = running_engine(scan, engine)?;
-    if batch + 1 == state.next_batch {
+    if batch.checked_add(1) == Some(state.next_batch) {
         return Ok(Decision::AlreadyApplied);
     }
     if batch != state.next_batch || state.outcome.is_some() {

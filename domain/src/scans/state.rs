@@ -95,7 +95,7 @@ impl Decide for Scan {
                 self.engines.entry(*engine).or_default().started = true;
             }
             ScanEvent::FindingsRecorded { engine, batch, findings, .. } => {
-                self.engines.entry(*engine).or_default().next_batch = batch + 1;
+                self.engines.entry(*engine).or_default().next_batch = batch.saturating_add(1);
                 self.counts.add(&SeverityCounts::of(findings));
             }
             ScanEvent::EngineFinished { engine, outcome, .. } => {

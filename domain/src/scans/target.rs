@@ -159,6 +159,10 @@ fn validate_path(path: &str) -> Result<(), TargetError> {
 }
 
 fn validate_url(text: &str) -> Result<(), TargetError> {
+    // The parser drops or encodes these, but the text is kept as it was given.
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(TargetError::NotAUrl("it has white space or control characters".to_owned()));
+    }
     let url = Url::parse(text).map_err(|error| TargetError::NotAUrl(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(TargetError::Scheme(url.scheme().to_owned()));

@@ -98,6 +98,11 @@ impl Postgres {
         self.child.stop(&STOP).await;
     }
 
+    /// Immediate shutdown: sessions are thrown out, and the next start recovers.
+    pub async fn stop_immediately(&self) {
+        self.child.stop(&STOP[1..]).await;
+    }
+
     /// Ends the server as a crash would.
     pub async fn kill(&self) {
         self.child.stop(&[]).await;

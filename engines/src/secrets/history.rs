@@ -22,6 +22,17 @@ use crate::{
 /// Commits between two lines of progress.
 const PROGRESS_COMMITS: u64 = 5000;
 
+/// What must not be found in the folder `.git`: links, and whatever could hide one.
+const REFUSED: [(Reason, &str); 7] = [
+    (Reason::Symlink, "there are symbolic links in the folder `.git`"),
+    (Reason::Special, "there are special files in the folder `.git`"),
+    (Reason::TooManyFiles, "there are more files in the folder `.git` than may be looked at"),
+    (Reason::Cache, "a part of the folder `.git` is marked as a cache"),
+    (Reason::TooDeep, "the folder `.git` is nested deeper than may be looked at"),
+    (Reason::Unreadable, "a part of the folder `.git` cannot be read"),
+    (Reason::TimeOver, "the time was over before all of the folder `.git` was looked at"),
+];
+
 /// None when the root is no repository.
 pub fn search(
     root: &Path,
@@ -127,14 +138,5 @@ fn leads_outside(git_dir: &Path, limits: &Limits, search: &Search<'_, '_>) -> Op
         return Some("the folder `.git` cannot be read");
     };
     while tree.next_file().is_some() {}
-    if tree.left_out().count(Reason::Symlink) > 0 {
-        return Some("there are symbolic links in the folder `.git`");
-    }
-    if tree.left_out().count(Reason::Special) > 0 {
-        return Some("there are special files in the folder `.git`");
-    }
-    if tree.left_out().count(Reason::TooManyFiles) > 0 {
-        return Some("there are more files in the folder `.git` than may be looked at");
-    }
-    None
+    REFUSED.into_iter().find(|(reason, _)| tree.left_out().count(*reason) > 0).map(|(_, text)| text)
 }

@@ -173,10 +173,12 @@ fn hunk(line: &[u8]) -> Option<Hunk> {
     })?;
     let range = text.split(' ').nth(signs)?.strip_prefix('+')?;
     let (start, length) = range.split_once(',').unwrap_or((range, "1"));
+    // No file has more lines, and counting on from one of these cannot overflow.
+    let number = |text: &str| text.parse::<u32>().ok().map(u64::from);
     Some(Hunk {
         width: signs.checked_sub(1)?,
-        left: length.parse().ok()?,
-        line: start.parse().ok()?,
+        left: number(length)?,
+        line: number(start)?,
     })
 }
 

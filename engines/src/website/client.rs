@@ -1,6 +1,6 @@
 //! One request at a time, slowly, to addresses that were checked, with a bound on everything.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::Empty;
 use hyper::{
@@ -149,10 +149,27 @@ impl Client {
         // Leaving this function ends the task, and with it the connection.
         let mut driver = JoinSet::new();
         driver.spawn(connection);
-        let answer = sender.send_request(head(request)?).await?;
+        let answer = match sender.send_request(head(request)?).await {
+            Ok(answer) => answer,
+            // The connection had ended before it was asked, and knows why.
+            Err(error) if error.is_canceled() => {
+                let ended = driver.join_next().await;
+                return Err(ended.and_then(Result::ok).map_or_else(|| error.into(), unasked));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let bytes_left = usize::try_from(self.bytes_left).unwrap_or(usize::MAX);
         let max_body = request.max_body.min(bytes_left);
         Ok(response::read(answer, request.url.clone(), tls, max_body, until).await)
+    }
+}
+
+fn unasked(ended: hyper::Result<()>) -> Failure {
+    match ended {
+        Ok(()) => Failure::Closed,
+        // No fault of the network: the server spoke first, which none does in HTTP.
+        Err(error) if error.source().is_none() => Failure::NotHttp(error.to_string()),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,64 +10,30 @@ use sqlx::{
     ConnectOptions, PgConnection,
     postgres::{PgConnectOptions, PgPool},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AppendError, AppendRequest, Appended,
+    AppendError, AppendRequest, Appender, Head, advance,
     batch::{self, Batch},
+    queue::{Reply, Verdict, Waiting},
+    request::is_of_data,
 };
 use crate::Clock;
 
-/// Requests that may wait. Beyond it callers are refused at once instead of waiting longer than
-/// they would.
-const QUEUE_REQUESTS: usize = 4096;
 /// Bounds of one batch: large enough that the commit costs little per request, small enough that
 /// the first request of a batch does not wait long for the last.
 const BATCH_REQUESTS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
-/// Batches that are tried again on a new connection before their requests are refused.
-const RECONNECTS: u32 = 8;
+/// Tries of a batch, over new connections, before its requests are refused.
+const TRIES: u32 = 8;
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 /// Longer than the server lets a statement run: after it the connection is given up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-
-type Reply = oneshot::Sender<Result<Appended, AppendError>>;
-
-/// The last position that is known to be committed.
-pub(crate) type Head = watch::Sender<u64>;
-
-struct Waiting {
-    request: AppendRequest,
-    reply: Reply,
-}
-
-/// Hands requests to the task that owns the connection.
-#[derive(Clone)]
-pub(crate) struct Appender {
-    queue: mpsc::Sender<Waiting>,
-    max_event_bytes: usize,
-}
-
-impl Appender {
-    /// Waits for the verdict. Dropping the future does not take the request back.
-    pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        if let Some(event) = request.events.iter().find(|e| e.payload.len() > self.max_event_bytes)
-        {
-            return Err(AppendError::TooLarge {
-                bytes: event.payload.len(),
-                max: self.max_event_bytes,
-            });
-        }
-        let (reply, verdict) = oneshot::channel();
-        self.queue.try_send(Waiting { request, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
-        })?;
-        verdict.await.unwrap_or(Err(AppendError::Closed))
-    }
-}
 
 /// Options of the connections that append: nothing may hold the head row for long.
 pub(crate) fn connect(pool: &PgPool) -> PgConnectOptions {
@@ -74,6 +41,8 @@ pub(crate) fn connect(pool: &PgPool) -> PgConnectOptions {
         ("lock_timeout", "5s"),
         ("statement_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "10s"),
+        // Each statement of the append must see what was committed while an earlier one waited.
+        ("default_transaction_isolation", r"read\ committed"),
         ("synchronous_commit", "on"),
         ("jit", "off"),
     ])
@@ -86,12 +55,12 @@ pub(crate) fn spawn(
     max_event_bytes: usize,
     stop: CancellationToken,
 ) -> (Appender, tokio::task::JoinHandle<()>) {
-    let (queue, waiting) = mpsc::channel(QUEUE_REQUESTS);
-    let task = Task { options, clock, head, waiting, deferred: VecDeque::new(), connection: None };
-    (Appender { queue, max_event_bytes }, tokio::spawn(task.run(stop)))
+    let (appender, waiting) = Appender::new(max_event_bytes);
+    let task = Task::new(options, clock, head, waiting);
+    (appender, tokio::spawn(task.run(stop)))
 }
 
-struct Task {
+pub(super) struct Task {
     options: PgConnectOptions,
     clock: Arc<dyn Clock>,
     head: Arc<Head>,
@@ -102,17 +71,28 @@ struct Task {
 }
 
 impl Task {
+    pub fn new(
+        options: PgConnectOptions,
+        clock: Arc<dyn Clock>,
+        head: Arc<Head>,
+        waiting: mpsc::Receiver<Waiting>,
+    ) -> Self {
+        Self { options, clock, head, waiting, deferred: VecDeque::new(), connection: None }
+    }
+
     async fn run(mut self, stop: CancellationToken) {
+        let mut stopping = false;
         loop {
+            if !stopping && stop.is_cancelled() {
+                // What was accepted is still appended; nothing new is taken.
+                self.waiting.close();
+                stopping = true;
+            }
             if self.deferred.is_empty() {
                 let next = tokio::select! {
                     biased;
+                    () = stop.cancelled(), if !stopping => continue,
                     next = self.waiting.recv() => next,
-                    () = stop.cancelled() => {
-                        // What was accepted is still appended; nothing new is taken.
-                        self.waiting.close();
-                        self.waiting.recv().await
-                    }
                 };
                 match next {
                     Some(waiting) => self.deferred.push_back(waiting),
@@ -153,84 +133,110 @@ impl Task {
 
     async fn append(&mut self, batch: Batch, replies: Vec<Reply>) {
         let started = Instant::now();
-        let verdicts = self.append_durably(&batch).await;
-        histogram!("append_batch_requests").record(batch.requests.len() as f64);
+        let requests: Vec<_> = batch.requests.iter().collect();
+        let verdicts = match self.append_durably(&requests, false).await {
+            Err(error) if is_of_data(&error) && requests.len() > 1 => {
+                tracing::warn!(%error, "a batch is appended one by one: a request cannot be stored");
+                self.append_singly(&requests).await
+            }
+            Err(error) => vec![Err(error.into()); requests.len()],
+            Ok(verdicts) => verdicts,
+        };
+        histogram!("append_batch_requests").record(requests.len() as f64);
         histogram!("append_duration_seconds").record(started.elapsed().as_secs_f64());
         for (reply, verdict) in replies.into_iter().zip(verdicts) {
             if matches!(verdict, Err(AppendError::Conflict { .. })) {
                 counter!("append_conflicts_total").increment(1);
             }
-            // The caller may be gone; its events are in the log all the same.
-            let _ = reply.send(verdict);
+            reply.send(verdict);
         }
     }
 
-    /// Appends the batch, over as many connections as it takes, until its fate is known.
-    async fn append_durably(&mut self, batch: &Batch) -> Vec<Result<Appended, AppendError>> {
-        let mut backoff = FIRST_BACKOFF;
-        let mut last_error = None;
-        for _ in 0..RECONNECTS {
-            if last_error.is_some() {
-                tokio::time::sleep(backoff).await;
-                backoff *= 2;
-            }
-            let again = last_error.is_some();
-            let tried = tokio::time::timeout(ANSWER_TIMEOUT, self.try_append(batch, again)).await;
-            match tried
-                .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-            {
-                Ok(verdicts) => return verdicts,
-                Err(error) => {
-                    tracing::warn!(%error, requests = batch.requests.len(), "append failed");
-                    self.drop_dead_connection().await;
-                    last_error = Some(error);
-                }
+    /// So that a request that cannot be stored is refused alone.
+    async fn append_singly(&mut self, requests: &[&AppendRequest]) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(requests.len());
+        for request in requests {
+            // An earlier try of them all may have lost its answer.
+            match self.append_durably(&[request], true).await {
+                Ok(verdict) => verdicts.extend(verdict),
+                Err(error) => verdicts.push(Err(error.into())),
             }
         }
-        let error = last_error.map_or(AppendError::Closed, AppendError::from);
-        batch.requests.iter().map(|_| Err(error.clone())).collect()
+        verdicts
+    }
+
+    /// Appends the requests in one transaction, over as many connections as it takes, until their
+    /// fate is known. `again` when an earlier try may have lost its answer.
+    pub(super) async fn append_durably(
+        &mut self,
+        requests: &[&AppendRequest],
+        mut again: bool,
+    ) -> Result<Vec<Verdict>, sqlx::Error> {
+        let mut backoff = FIRST_BACKOFF;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let tried = timeout(ANSWER_TIMEOUT, self.try_append(requests, again)).await;
+            let tried =
+                tried.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+            let Err(error) = tried else { return tried };
+            tracing::warn!(%error, requests = requests.len(), "append failed");
+            self.drop_dead_connection().await;
+            if tries == TRIES || is_of_data(&error) {
+                return Err(error);
+            }
+            again = true;
+            sleep(backoff).await;
+            backoff *= 2;
+        }
     }
 
     async fn try_append(
         &mut self,
-        batch: &Batch,
+        requests: &[&AppendRequest],
         again: bool,
-    ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
+    ) -> Result<Vec<Verdict>, sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(self.options.connect().await?),
         };
         // The commit of an earlier try may have happened although its answer was lost.
+        let mut known = vec![None; requests.len()];
         if again {
-            let recalled = batch.recall(connection).await?;
-            if let Some(head) = recalled.iter().flatten().map(|a| a.last_position).max() {
-                self.advance(head);
-                let refused = batch.requests.iter().map(AppendRequest::conflict);
-                return Ok(recalled
-                    .into_iter()
-                    .zip(refused)
-                    .map(|(appended, refusal)| appended.ok_or(refusal))
-                    .collect());
-            }
+            known = batch::recall(connection, requests).await?;
         }
-        let (mut verdicts, head) = batch.append(connection, self.clock.now()).await?;
+        let unknown = requests.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let left: Vec<_> = unknown.map(|(request, _)| *request).collect();
+        let mut head = known.iter().flatten().map(|appended| appended.last_position).max();
+        let mut verdicts = Vec::new();
+        if !left.is_empty() {
+            let reached;
+            (verdicts, reached) = batch::append(connection, &left, self.clock.now()).await?;
+            head = head.max(Some(reached));
+        }
         // It may even have happened while this try waited for it.
         if again && verdicts.iter().any(Result::is_err) {
-            for (verdict, recalled) in verdicts.iter_mut().zip(batch.recall(connection).await?) {
+            for (verdict, recalled) in
+                verdicts.iter_mut().zip(batch::recall(connection, &left).await?)
+            {
                 if let Some(appended) = recalled {
                     *verdict = Ok(appended);
                 }
             }
         }
-        self.advance(head);
-        Ok(verdicts)
+        advance(&self.head, head.unwrap_or_default());
+        let mut verdicts = verdicts.into_iter();
+        Ok(known
+            .into_iter()
+            .filter_map(|known| known.map(Ok).or_else(|| verdicts.next()))
+            .collect())
     }
 
     /// An unanswered statement leaves its connection in the middle of it.
     async fn drop_dead_connection(&mut self) {
         let answers = match &mut self.connection {
             Some(connection) => {
-                let ping = tokio::time::timeout(PING_TIMEOUT, batch::is_alive(connection));
+                let ping = timeout(PING_TIMEOUT, batch::is_alive(connection));
                 ping.await.unwrap_or(false)
             }
             None => false,
@@ -238,13 +244,5 @@ impl Task {
         if !answers {
             self.connection = None;
         }
-    }
-
-    fn advance(&self, position: u64) {
-        self.head.send_if_modified(|head| {
-            let moved = position > *head;
-            *head = (*head).max(position);
-            moved
-        });
     }
 }

@@ -1,10 +1,11 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use domain::{ClaimChange, Timestamp};
+use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{AppendError, AppendRequest, Appended};
+use super::{AppendError, AppendRequest, Appended, queue::Verdict};
 
 /// Requests that touch nothing in common, to be appended in one round trip.
 #[derive(Default)]
@@ -32,77 +33,75 @@ impl Batch {
         self.bytes += request.bytes();
         self.requests.push(request);
     }
+}
 
-    /// Appends all requests; each gets its own verdict, in their order.
-    pub async fn append(
-        &self,
-        connection: &mut PgConnection,
-        now: Timestamp,
-    ) -> Result<(Vec<Result<Appended, AppendError>>, u64), sqlx::Error> {
-        let outcome = self.columns().call(connection, now).await?;
-        let mut verdicts = Vec::with_capacity(self.requests.len());
-        let mut position = outcome.base;
-        for (request, status) in self.requests.iter().zip(outcome.status) {
-            verdicts.push(match status {
-                0 => {
-                    position += request.events.len() as u64;
-                    Ok(Appended {
-                        last_position: position,
-                        version: request.expected_version + request.events.len() as u64,
-                        recorded_at: outcome.appended_at,
-                    })
-                }
-                1 => Err(earlier_result(connection, request).await?),
-                2 => Err(taken_claim(connection, request).await?),
-                _ => Err(request.conflict()),
-            });
-        }
-        Ok((verdicts, position))
+/// Appends the requests, which touch nothing in common, in one transaction. Each gets its own
+/// verdict, in their order. Gives the position that the log then reaches.
+pub(super) async fn append(
+    connection: &mut PgConnection,
+    requests: &[&AppendRequest],
+    now: Timestamp,
+) -> Result<(Vec<Verdict>, u64), sqlx::Error> {
+    let mut columns = Columns::default();
+    for (index, request) in requests.iter().enumerate() {
+        columns.push(index as i32 + 1, request);
     }
+    let outcome = columns.call(connection, now).await?;
+    let mut verdicts = Vec::with_capacity(requests.len());
+    let mut position = outcome.base;
+    let claims = outcome.claim.iter().map(|number| columns.claimed(*number));
+    for ((request, status), claimed) in requests.iter().zip(outcome.status).zip(claims) {
+        verdicts.push(match status {
+            0 => {
+                position += request.events.len() as u64;
+                Ok(Appended {
+                    last_position: position,
+                    version: request.expected_version + request.events.len() as u64,
+                    recorded_at: outcome.appended_at,
+                })
+            }
+            1 => Err(earlier_result(connection, request).await?),
+            2 => Err(claimed.unwrap_or_else(|| request.conflict())),
+            _ => Err(request.conflict()),
+        });
+    }
+    Ok((verdicts, position))
+}
 
-    /// What became of the batch whose answer was lost with its connection: the verdicts of the
-    /// requests that are known to be in the log, none where that cannot be told from the log.
-    pub async fn recall(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Vec<Option<Appended>>, sqlx::Error> {
-        let mut recalled = Vec::with_capacity(self.requests.len());
-        for request in &self.requests {
-            let Some(last) = request.events.last() else {
-                recalled.push(None);
-                continue;
-            };
-            let version = request.expected_version + request.events.len() as u64;
-            let row = sqlx::query(
-                "SELECT position, recorded_at FROM events
-                 WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3
-                   AND event_id = $4",
-            )
-            .bind(request.aggregate_type)
-            .bind(&request.aggregate_id)
-            .bind(version as i64)
-            .bind(last.event_id)
-            .fetch_optional(&mut *connection)
-            .await?;
-            recalled.push(match row {
-                None => None,
-                Some(row) => Some(Appended {
-                    last_position: row.try_get::<i64, _>("position")? as u64,
-                    version,
-                    recorded_at: row.try_get("recorded_at")?,
-                }),
-            });
-        }
-        Ok(recalled)
+/// What became of requests whose answer was lost with its connection: the verdicts of those that are
+/// known to be in the log, none where that cannot be told from the log.
+pub(super) async fn recall(
+    connection: &mut PgConnection,
+    requests: &[&AppendRequest],
+) -> Result<Vec<Option<Appended>>, sqlx::Error> {
+    let mut recalled = Vec::with_capacity(requests.len());
+    for request in requests {
+        let Some(last) = request.events.last() else {
+            recalled.push(None);
+            continue;
+        };
+        let version = request.expected_version + request.events.len() as u64;
+        let row = sqlx::query(
+            "SELECT position, recorded_at FROM events
+             WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3
+               AND event_id = $4",
+        )
+        .bind(request.aggregate_type)
+        .bind(&request.aggregate_id)
+        .bind(version as i64)
+        .bind(last.event_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+        recalled.push(match row {
+            None => None,
+            Some(row) => Some(Appended {
+                last_position: row.try_get::<i64, _>("position")? as u64,
+                version,
+                recorded_at: row.try_get("recorded_at")?,
+            }),
+        });
     }
-
-    fn columns(&self) -> Columns {
-        let mut columns = Columns::default();
-        for (index, request) in self.requests.iter().enumerate() {
-            columns.push(index as i32 + 1, request);
-        }
-        columns
-    }
+    Ok(recalled)
 }
 
 fn stream_of(request: &AppendRequest) -> (&'static str, String) {
@@ -120,7 +119,7 @@ fn claim_key(change: &ClaimChange) -> (&'static str, String) {
 }
 
 /// The earlier result under the request's key, or the refusal of a key used for something else.
-pub(super) async fn earlier_result(
+async fn earlier_result(
     connection: &mut PgConnection,
     request: &AppendRequest,
 ) -> Result<AppendError, sqlx::Error> {
@@ -136,40 +135,12 @@ pub(super) async fn earlier_result(
     })
 }
 
-async fn taken_claim(
-    connection: &mut PgConnection,
-    request: &AppendRequest,
-) -> Result<AppendError, sqlx::Error> {
-    let mut wanted = request.claims.iter().filter_map(|change| match change {
-        ClaimChange::Take { kind, key } => Some((*kind, key)),
-        ClaimChange::Release { .. } => None,
-    });
-    let first = wanted.clone().next();
-    for (kind, key) in wanted.by_ref() {
-        let taken = sqlx::query(
-            "SELECT 1 FROM claims
-             WHERE kind = $1 AND key = $2 AND NOT (aggregate_type = $3 AND aggregate_id = $4)",
-        )
-        .bind(kind)
-        .bind(key)
-        .bind(request.aggregate_type)
-        .bind(&request.aggregate_id)
-        .fetch_optional(&mut *connection)
-        .await?;
-        if taken.is_some() {
-            return Ok(AppendError::Claimed { kind, key: key.clone() });
-        }
-    }
-    Ok(match first {
-        Some((kind, key)) => AppendError::Claimed { kind, key: key.clone() },
-        None => request.conflict(),
-    })
-}
-
 struct Outcome {
     base: u64,
     appended_at: Timestamp,
     status: Vec<i32>,
+    /// Of a request that was refused for a claim: its number among all claims, from 1.
+    claim: Vec<Option<i64>>,
 }
 
 /// The arguments of `append_batch`, column by column.
@@ -211,13 +182,20 @@ impl Columns {
         self.r_count.push(request.events.len() as i32);
         self.r_key.push(request.idempotency.as_ref().map(|key| key.key.clone()));
         self.r_hash.push(request.idempotency.as_ref().map(|key| key.request_hash.to_vec()));
-        for change in &request.claims {
-            let (kind, key) = claim_key(change);
+        // Of several changes to one claim the last one is left.
+        let claims: BTreeMap<_, _> = request
+            .claims
+            .iter()
+            .map(|change| (claim_key(change), matches!(change, ClaimChange::Take { .. })))
+            .collect();
+        for ((kind, key), take) in claims {
             self.c_request.push(number);
-            self.c_take.push(matches!(change, ClaimChange::Take { .. }));
+            self.c_take.push(take);
             self.c_kind.push(kind);
             self.c_key.push(key);
         }
+        let metadata = request.metadata.iter().map(|(k, v)| (k.clone(), v.clone().into()));
+        let metadata = Value::Object(metadata.collect()).to_string();
         for (offset, event) in request.events.iter().enumerate() {
             self.e_request.push(number);
             self.e_aggregate_type.push(request.aggregate_type);
@@ -225,8 +203,8 @@ impl Columns {
             self.e_sequence.push((request.expected_version + 1) as i64 + offset as i64);
             self.e_type.push(event.event_type.clone());
             self.e_version.push(event.event_version.clone());
-            self.e_payload.push(event.payload.clone());
-            self.e_metadata.push(request.metadata.clone());
+            self.e_payload.push(event.payload.get().to_owned());
+            self.e_metadata.push(metadata.clone());
             self.e_event.push(event.event_id);
             self.e_org.push(request.org.uuid());
             self.e_command.push(request.command_id);
@@ -236,13 +214,20 @@ impl Columns {
         }
     }
 
+    /// The refusal for a claim that was given under this number.
+    fn claimed(&self, number: Option<i64>) -> Option<AppendError> {
+        let place = usize::try_from(number? - 1).ok()?;
+        let (kind, key) = (self.c_kind.get(place)?, self.c_key.get(place)?);
+        Some(AppendError::Claimed { kind, key: key.clone() })
+    }
+
     async fn call(
         &self,
         connection: &mut PgConnection,
         now: Timestamp,
     ) -> Result<Outcome, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT base, appended_at, status FROM append_batch(
+            "SELECT base, appended_at, status, claim FROM append_batch(
                  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                  $19, $20, $21, $22, $23, $24, $25, $26)",
         )
@@ -278,6 +263,7 @@ impl Columns {
             base: row.try_get::<i64, _>("base")? as u64,
             appended_at: row.try_get("appended_at")?,
             status: row.try_get("status")?,
+            claim: row.try_get("claim")?,
         })
     }
 }

@@ -6,7 +6,25 @@
 
 mod appender;
 mod batch;
+mod queue;
 mod request;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use appender::{Appender, Head, connect, spawn};
+use tokio::sync::watch;
+
+pub(crate) use appender::{connect, spawn};
+pub(crate) use queue::Appender;
 pub use request::{AppendError, AppendRequest, Appended, NewEvent, StoredResult};
+
+/// The last position that is known to be committed.
+pub(crate) type Head = watch::Sender<u64>;
+
+/// Somebody saw that the log reaches `position`.
+pub(crate) fn advance(head: &Head, position: u64) {
+    head.send_if_modified(|head| {
+        let moved = position > *head;
+        *head = (*head).max(position);
+        moved
+    });
+}

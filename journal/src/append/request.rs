@@ -1,4 +1,7 @@
+use std::{collections::BTreeMap, sync::Arc};
+
 use domain::{ClaimChange, ids::OrganizationId};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::IdempotencyKey;
@@ -12,14 +15,15 @@ pub struct AppendRequest {
     /// The version the events were decided on; 0 for a stream that must not exist yet.
     pub expected_version: u64,
     pub events: Vec<NewEvent>,
+    /// Of several changes to one claim the last one counts.
     pub claims: Vec<ClaimChange>,
     pub idempotency: Option<IdempotencyKey>,
     pub command_id: Uuid,
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
     pub actor: String,
-    /// A JSON object of strings.
-    pub metadata: String,
+    /// Kept with every event.
+    pub metadata: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone)]
@@ -27,8 +31,8 @@ pub struct NewEvent {
     pub event_id: Uuid,
     pub event_type: String,
     pub event_version: String,
-    /// JSON; stored byte for byte.
-    pub payload: String,
+    /// Stored byte for byte.
+    pub payload: Box<RawValue>,
 }
 
 /// Where the events of a request came to stand.
@@ -42,7 +46,6 @@ pub struct Appended {
 /// What an earlier request under the same idempotency key came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResult {
-    pub aggregate_type: String,
     pub aggregate_id: String,
     pub version: u64,
     pub position: u64,
@@ -58,20 +61,34 @@ pub enum AppendError {
     Duplicate(Box<StoredResult>),
     #[error("the idempotency key was used before by another request")]
     KeyReused,
-    #[error("an event of {bytes} bytes is larger than the {max} bytes that a message can carry")]
-    TooLarge { bytes: usize, max: usize },
+    #[error("{given} {what} are more than the {max} that the log takes")]
+    TooLarge { what: &'static str, given: usize, max: usize },
     #[error("more commands are waiting than the log can take; try again later")]
     Overloaded,
     #[error("the log is shutting down")]
     Closed,
     #[error("the log's database failed")]
-    Database(#[source] std::sync::Arc<sqlx::Error>),
+    Database(#[source] Arc<sqlx::Error>),
+    /// Trying again does not help.
+    #[error("the log's database cannot hold what the request says")]
+    Unstorable(#[source] Arc<sqlx::Error>),
 }
 
 impl From<sqlx::Error> for AppendError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(std::sync::Arc::new(error))
+        if is_of_data(&error) {
+            Self::Unstorable(Arc::new(error))
+        } else {
+            Self::Database(Arc::new(error))
+        }
     }
+}
+
+/// Whether the database refuses what it was given, and would again: classes 22 (data), 23
+/// (constraints) and 54 (limits) of its error codes.
+pub(super) fn is_of_data(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
 impl AppendRequest {
@@ -82,7 +99,12 @@ impl AppendRequest {
     /// About what it weighs in memory and on the wire.
     pub(crate) fn bytes(&self) -> usize {
         const FIXED: usize = 256;
-        let events: usize = self.events.iter().map(|event| event.payload.len() + FIXED).sum();
-        events + self.metadata.len() + FIXED
+        let metadata: usize = self.metadata.iter().map(|(k, v)| k.len() + v.len()).sum();
+        let each = metadata + self.aggregate_id.len() + FIXED;
+        let events: usize = self.events.iter().map(|event| event.payload.get().len() + each).sum();
+        let claims = self.claims.iter().map(|change| match change {
+            ClaimChange::Take { key, .. } | ClaimChange::Release { key, .. } => key.len() + FIXED,
+        });
+        events + claims.sum::<usize>() + each
     }
 }

@@ -8,6 +8,7 @@ use async_nats::jetstream::{
         DeliverPolicy,
         pull::{Ordered, OrderedConfig},
     },
+    stream::RawMessageErrorKind,
 };
 use domain::ids::OrganizationId;
 use futures::{StreamExt, stream, stream::BoxStream};
@@ -41,6 +42,14 @@ enum Until {
     Sequence(u64),
 }
 
+/// The last message of a job.
+struct Last {
+    sequence: u64,
+    is_end: bool,
+    /// Whoever follows has it already.
+    is_known: bool,
+}
+
 impl LogStream {
     /// A job's lines with their sequences: those after `after`, or all of them when that is not a
     /// sequence of the stream as it is, and then whatever comes until the job has ended.
@@ -50,7 +59,8 @@ impl LogStream {
         job: &str,
         after: Option<u64>,
     ) -> Result<Lines, Error> {
-        let (follower, _) = self.start(org, job, after).await?;
+        let (mut follower, stored) = self.start(org, job, after).await?;
+        follower.done = stored.is_some_and(|last| last.is_end && last.is_known);
         Ok(stream::unfold(follower, step).boxed())
     }
 
@@ -61,26 +71,34 @@ impl LogStream {
         job: &str,
         after: Option<u64>,
     ) -> Result<Lines, Error> {
-        let (mut follower, last) = self.start(org, job, after).await?;
-        follower.done = last.is_none_or(|last| after.is_some_and(|after| after == last));
-        follower.until = Until::Sequence(last.unwrap_or_default());
+        let (mut follower, stored) = self.start(org, job, after).await?;
+        follower.done = stored.as_ref().is_none_or(|last| last.is_known);
+        follower.until = Until::Sequence(stored.map_or(0, |last| last.sequence));
         Ok(stream::unfold(follower, step).boxed())
     }
 
-    /// A follower, and the sequence of the job's last line.
+    /// A follower, and the last of the job that is stored.
     async fn start(
         &self,
         org: OrganizationId,
         job: &str,
         after: Option<u64>,
-    ) -> Result<(Follower, Option<u64>), Error> {
+    ) -> Result<(Follower, Option<Last>), Error> {
         let subject = self.subject(org, job)?;
         let stream = ensure(&self.bus).await?;
-        let last = stream.get_last_raw_message_by_subject(&subject).await;
-        let last = last.ok().map(|message| message.sequence);
         let state = &stream.cached_info().state;
         let known = |after: &u64| (state.first_sequence..=state.last_sequence).contains(after);
-        let deliver_policy = match after.filter(known) {
+        let after = after.filter(known);
+        let last = match stream.get_last_raw_message_by_subject(&subject).await {
+            Ok(message) => Some(Last {
+                sequence: message.sequence,
+                is_end: matches!(serde_json::from_slice(&message.payload), Ok(Entry::End)),
+                is_known: after.is_some_and(|after| after >= message.sequence),
+            }),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => None,
+            Err(error) => return Err(Error::nats("looking for the last line")(error.into())),
+        };
+        let deliver_policy = match after {
             Some(after) => DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
             None => DeliverPolicy::All,
         };

@@ -8,17 +8,17 @@ mod writer;
 
 use std::time::Duration;
 
-use async_nats::{
-    Subject,
-    jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
-};
-use bytes::Bytes;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use domain::{Timestamp, ids::OrganizationId};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 pub use follow::Lines;
 
+use self::writer::Order;
 use crate::{
     Bus,
     jobs::{fresh_sequence, token},
@@ -36,6 +36,8 @@ const BUFFER: usize = 4096;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The end of a job's lines is worth a longer wait.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+/// A process that ends waits so long for its last lines.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,15 +89,15 @@ impl Error {
 #[derive(Clone)]
 pub struct LogStream {
     bus: Bus,
-    lines: mpsc::Sender<(Subject, Bytes)>,
+    writer: mpsc::Sender<Order>,
 }
 
 impl LogStream {
     pub async fn open(bus: &Bus) -> Result<Self, Error> {
         ensure(bus).await?;
-        let (lines, waiting) = mpsc::channel(BUFFER);
+        let (writer, waiting) = mpsc::channel(BUFFER);
         tokio::spawn(writer::run(bus.clone(), waiting));
-        Ok(Self { bus: bus.clone(), lines })
+        Ok(Self { bus: bus.clone(), writer })
     }
 
     /// Hands a line over to be sent; when too many wait, it is dropped and counted.
@@ -110,12 +112,28 @@ impl LogStream {
         self.hand_over(org, job, &Entry::End, END_PATIENCE).await;
     }
 
+    /// Waits until everything that was handed over before is sent or given up, which a process does
+    /// before it ends. It does not wait for long.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let flush = async {
+            if self.writer.send(Order::Flush(done)).await.is_ok() {
+                let _ = flushed.await;
+            }
+        };
+        if timeout(FLUSH_PATIENCE, flush).await.is_err() {
+            tracing::warn!("the last lines of jobs could not be sent");
+        }
+    }
+
     async fn hand_over(&self, org: OrganizationId, job: &str, entry: &Entry, patience: Duration) {
         let (Ok(subject), Ok(payload)) = (self.subject(org, job), serde_json::to_vec(entry)) else {
             tracing::warn!(job, "a line of a job with a bad id was dropped");
             return;
         };
-        let sending = self.lines.send((subject.into(), payload.into()));
+        let is_end = matches!(entry, Entry::End);
+        let order = Order::Send { subject: subject.into(), payload: payload.into(), is_end };
+        let sending = self.writer.send(order);
         if !matches!(timeout(patience, sending).await, Ok(Ok(()))) {
             metrics::counter!("log_lines_dropped_total").increment(1);
         }

@@ -1,6 +1,6 @@
 //! Sends the lines of all jobs of this process, in order and many at a time.
 
-use std::{mem, time::Duration};
+use std::time::Duration;
 
 use async_nats::{
     HeaderMap, Subject,
@@ -9,7 +9,10 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures::future;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 
 use super::ensure;
 use crate::Bus;
@@ -20,27 +23,51 @@ const BATCH: usize = 256;
 const ATTEMPTS: u64 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 
+pub(super) enum Order {
+    Send {
+        subject: Subject,
+        payload: Bytes,
+        /// Says that no line of its job follows.
+        is_end: bool,
+    },
+    /// Dropped when everything before it is sent or given up.
+    Flush(oneshot::Sender<()>),
+}
+
 struct Line {
     subject: Subject,
     payload: Bytes,
+    is_end: bool,
     /// Under which the server stores it once, however often it is sent.
     id: String,
 }
 
-pub(super) async fn run(bus: Bus, mut waiting: mpsc::Receiver<(Subject, Bytes)>) {
+pub(super) async fn run(bus: Bus, mut waiting: mpsc::Receiver<Order>) {
     let writer = bus.client().new_inbox();
     let mut count = 0_u64;
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let lines = mem::take(&mut batch).into_iter().map(|(subject, payload)| {
-            count += 1;
-            Line { subject, payload, id: format!("{writer}/{count}") }
-        });
-        send(&bus, lines.collect()).await;
+    let mut orders = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut orders, BATCH).await > 0 {
+        let mut lines = Vec::with_capacity(orders.len());
+        let mut flushes = Vec::new();
+        for order in orders.drain(..) {
+            match order {
+                Order::Send { subject, payload, is_end } => {
+                    count += 1;
+                    lines.push(Line { subject, payload, is_end, id: format!("{writer}/{count}") });
+                }
+                Order::Flush(done) => flushes.push(done),
+            }
+        }
+        // Followers stop at an end: it is only sent when what comes before it is settled.
+        for lines in lines.chunk_by(|_, next| !next.is_end) {
+            send(&bus, lines).await;
+        }
+        drop(flushes);
     }
 }
 
-async fn send(bus: &Bus, mut lines: Vec<Line>) {
+async fn send(bus: &Bus, lines: &[Line]) {
+    let mut lines: Vec<_> = lines.iter().collect();
     for attempt in 1..=ATTEMPTS {
         let Err((refused, error)) = publish(bus, lines).await else { return };
         if attempt == ATTEMPTS {
@@ -60,7 +87,7 @@ async fn send(bus: &Bus, mut lines: Vec<Line>) {
 }
 
 /// Sends lines and waits for all answers; returns what was not stored, and why.
-async fn publish(bus: &Bus, lines: Vec<Line>) -> Result<(), (Vec<Line>, PublishError)> {
+async fn publish<'a>(bus: &Bus, lines: Vec<&'a Line>) -> Result<(), (Vec<&'a Line>, PublishError)> {
     let mut sent = Vec::with_capacity(lines.len());
     for line in &lines {
         sent.push(start(bus, line).await);

@@ -1,7 +1,5 @@
 //! Where publishing can go on from.
 
-use async_nats::jetstream::consumer;
-
 use super::{
     Error, Relay, consumers,
     log::{self, Identity},
@@ -25,6 +23,7 @@ pub(super) async fn find(relay: &Relay) -> Result<Footing, Error> {
     for _ in 0..REPAIRS {
         // Whatever another relay does meanwhile only makes the later answers larger.
         let checkpoint = log::checkpoint(journal.pool()).await?;
+        relay.show_lag(checkpoint);
         let identity = log::identity(journal.pool()).await?;
         let wanted = stream::config(bus, identity, relay.options.max_bytes);
         let stream = match stream::find(bus).await? {
@@ -32,12 +31,17 @@ pub(super) async fn find(relay: &Relay) -> Result<Footing, Error> {
             None => stream::create(bus, wanted.clone()).await?,
         };
         let durables = consumers::durables(&stream).await?;
+        relay.lost.found(identity.epoch, &durables).await;
         let info = stream.get_info().await;
         let info = info.map_err(|error| Error::nats("asking the stream")(error.into()))?;
         if let Standing::Broken(why) = stream::compare(journal, &stream, &info, identity).await? {
             tracing::warn!(stream = info.config.name, why, "the stream is made again");
-            let durables = if stream::is_of(&info, identity) { durables } else { Vec::new() };
-            remake(relay, identity, durables).await?;
+            if stream::is_of(&info, identity) {
+                relay.lost.with_their_stream(durables).await;
+            }
+            stream::delete(bus).await?;
+            stream::create(bus, wanted).await?;
+            metrics::counter!("relay_stream_losses_total").increment(1);
             continue;
         }
         stream::adjust(bus, &info, wanted).await?;
@@ -46,22 +50,13 @@ pub(super) async fn find(relay: &Relay) -> Result<Footing, Error> {
             metrics::counter!("relay_stream_losses_total").increment(1);
             tracing::warn!(last, checkpoint, "the stream has lost events; they are republished");
         }
-        consumers::set_back(&stream, durables, last).await?;
-        log::save_checkpoint(journal.pool(), last, journal.clock().now()).await?;
+        let set_back = relay.lost.set_back(&stream, durables, last).await;
+        relay.lost.make_again(&stream).await;
+        set_back?;
+        log::save_checkpoint(journal.pool(), identity, last, journal.clock().now()).await?;
+        relay.show_lag(last);
         let created = info.created.unix_timestamp_nanos();
         return Ok(Footing { identity, last, created });
     }
     Err(Error::Rejected("it is broken again as soon as it is made".to_owned()))
-}
-
-async fn remake(
-    relay: &Relay,
-    identity: Identity,
-    durables: Vec<consumer::Info>,
-) -> Result<(), Error> {
-    stream::delete(&relay.bus).await?;
-    let config = stream::config(&relay.bus, identity, relay.options.max_bytes);
-    let stream = stream::create(&relay.bus, config).await?;
-    metrics::counter!("relay_stream_losses_total").increment(1);
-    consumers::restore(&stream, durables).await
 }

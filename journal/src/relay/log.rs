@@ -24,17 +24,21 @@ pub async fn checkpoint(pool: &PgPool) -> Result<u64, sqlx::Error> {
     Ok(position.unwrap_or(0) as u64)
 }
 
+/// Of the stream of another epoch nothing is saved: a rebuild has given that one up.
 pub async fn save_checkpoint(
     pool: &PgPool,
+    identity: Identity,
     position: u64,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO relay_state (position, updated_at) VALUES ($1, $2)
+        "INSERT INTO relay_state (position, updated_at)
+         SELECT $1, $2 FROM log_head WHERE stream_epoch = $3
          ON CONFLICT (one) DO UPDATE SET position = $1, updated_at = $2",
     )
     .bind(position as i64)
     .bind(now)
+    .bind(identity.epoch)
     .execute(pool)
     .await?;
     Ok(())

@@ -15,14 +15,19 @@ mod source;
 mod standby;
 mod stream;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
+    consumers::Lost,
     footing::Footing,
     pipeline::{Ended, Pipeline},
+    stream::Standing,
 };
 use crate::{Bus, Journal};
 
@@ -69,6 +74,8 @@ pub struct Status {
     pub head: u64,
     /// Last position in the stream; `None` when there is no stream.
     pub last: Option<u64>,
+    /// What is wrong with the stream when a running relay will make it again.
+    pub broken: Option<&'static str>,
     /// Why nothing is published until an operator decides.
     pub refusal: Option<Error>,
 }
@@ -77,6 +84,9 @@ struct Relay {
     journal: Journal,
     bus: Bus,
     options: RelayOptions,
+    lost: Lost,
+    /// The position up to which the stream was last known to hold the log.
+    held: AtomicU64,
 }
 
 /// What the metric `relay_state` says.
@@ -103,7 +113,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), Error> {
     options.window = options.window.max(1);
-    let relay = Relay { journal, bus, options };
+    let relay = Relay { journal, bus, options, lost: Lost::default(), held: AtomicU64::default() };
     let ended = relay.run(&stop).await;
     State::Stopped.show();
     ended
@@ -124,17 +134,18 @@ pub async fn rebuild(journal: &Journal, bus: &Bus) -> Result<i32, Error> {
 /// Compares the stream with the log and changes nothing.
 pub async fn status(journal: &Journal, bus: &Bus) -> Result<Status, Error> {
     let identity = log::identity(journal.pool()).await?;
-    let (mut last, mut refusal) = (None, None);
+    let (mut last, mut broken, mut refusal) = (None, None, None);
     if let Some(stream) = stream::find(bus).await? {
         last = Some(stream.cached_info().state.last_sequence);
         match stream::compare(journal, &stream, stream.cached_info(), identity).await {
-            Ok(_) => {}
+            Ok(Standing::Sound) => {}
+            Ok(Standing::Broken(why)) => broken = Some(why),
             Err(error) if error.needs_operator() => refusal = Some(error),
             Err(error) => return Err(error),
         }
     }
     let head = journal.head().await?;
-    Ok(Status { log_id: identity.log_id, epoch: identity.epoch, head, last, refusal })
+    Ok(Status { log_id: identity.log_id, epoch: identity.epoch, head, last, broken, refusal })
 }
 
 impl Relay {
@@ -146,6 +157,7 @@ impl Relay {
             let rest = match self.publish(stop, &mut pause).await {
                 Ok(Ended::Stopped) => return Ok(()),
                 Ok(Ended::Conflict) => {
+                    refused.clear();
                     if raced_at.replace(Instant::now()).is_some_and(|at| at.elapsed() < RACE_WINDOW)
                     {
                         State::Standby.show();
@@ -157,6 +169,7 @@ impl Relay {
                     FIRST_PAUSE
                 }
                 Ok(Ended::Unsure(why)) => {
+                    refused.clear();
                     State::Retrying.show();
                     tracing::warn!(why, "the relay looks at the stream again");
                     next(&mut pause)
@@ -178,11 +191,19 @@ impl Relay {
                     next(&mut pause)
                 }
             };
+            self.show_lag(self.held.load(Ordering::Relaxed));
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
                 () = stop.cancelled() => return Ok(()),
             }
         }
+    }
+
+    /// Shows how far the stream, which holds the log up to `held`, is behind it.
+    fn show_lag(&self, held: u64) {
+        self.held.store(held, Ordering::Relaxed);
+        let lag = self.journal.watch_head().borrow().saturating_sub(held);
+        metrics::gauge!("relay_lag_positions").set(lag as f64);
     }
 
     /// One session: finds out where the stream is and publishes from there.

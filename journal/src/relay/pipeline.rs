@@ -20,7 +20,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Footing, Relay, log, message::Envelope, source::Source, stream};
+use super::{
+    Error, Footing, Relay,
+    log::{self, Identity},
+    message::Envelope,
+    source::Source,
+    stream,
+};
 use crate::Recorded;
 
 /// Payloads in flight; they wait in memory until they are sent.
@@ -44,6 +50,7 @@ pub(super) enum Ended {
 
 pub(super) struct Pipeline<'a> {
     relay: &'a Relay,
+    identity: Identity,
     envelope: Envelope,
     stream: String,
     /// The stream's creation time: another one is another stream.
@@ -68,6 +75,7 @@ impl<'a> Pipeline<'a> {
         let now = Instant::now();
         Ok(Self {
             relay,
+            identity: footing.identity,
             envelope: Envelope::new(&relay.bus, &footing.identity),
             stream: stream::name(&relay.bus),
             created: footing.created,
@@ -212,8 +220,7 @@ impl<'a> Pipeline<'a> {
     }
 
     async fn tick(&mut self) -> Result<Option<Ended>, Error> {
-        let lag = self.relay.journal.watch_head().borrow().saturating_sub(self.acked);
-        metrics::gauge!("relay_lag_positions").set(lag as f64);
+        self.relay.show_lag(self.acked);
         if self.acked != self.checkpoint && self.checkpoint_at.elapsed() >= CHECKPOINT_INTERVAL {
             self.save_checkpoint().await?;
         }
@@ -228,6 +235,7 @@ impl<'a> Pipeline<'a> {
         let Some(stream) = stream::find(&self.relay.bus).await? else {
             return Ok(Some(Ended::Unsure("the stream is gone")));
         };
+        self.relay.lost.make_again(&stream).await;
         let info = stream.cached_info();
         let last = info.state.last_sequence;
         let same = info.created.unix_timestamp_nanos() == self.created
@@ -238,7 +246,8 @@ impl<'a> Pipeline<'a> {
 
     async fn save_checkpoint(&mut self) -> Result<(), Error> {
         let journal = &self.relay.journal;
-        log::save_checkpoint(journal.pool(), self.acked, journal.clock().now()).await?;
+        let now = journal.clock().now();
+        log::save_checkpoint(journal.pool(), self.identity, self.acked, now).await?;
         self.checkpoint = self.acked;
         self.checkpoint_at = Instant::now();
         Ok(())

@@ -8,14 +8,13 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Journal, ReadError, Recorded, read_all};
+use crate::{Journal, ReadError, Recorded, count_within, read_all};
 
-const FIRST_PAGE: u32 = 64;
-const MAX_PAGE: u32 = 1000;
-/// Pages grow and shrink towards this.
-const PAGE_BYTES: usize = 1024 * 1024;
-/// What an event weighs beside its payload.
-const FIXED_BYTES: usize = 512;
+/// Bounds of one page.
+const PAGE_EVENTS: u32 = 1000;
+const PAGE_BYTES: u64 = 1024 * 1024;
+/// So few events are read without weighing them first.
+const FEW: u32 = 8;
 /// Looks again even if nobody said that the log has grown.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -44,17 +43,15 @@ async fn read(
     pages: mpsc::Sender<Result<Vec<Recorded>, ReadError>>,
 ) {
     let mut head = journal.watch_head();
-    let mut limit = FIRST_PAGE;
     loop {
-        head.mark_unchanged();
-        let page = read_all(journal.pool(), after, limit).await;
+        let ahead = head.borrow_and_update().saturating_sub(after);
+        let page = page(&journal, after, ahead).await;
         if let Ok(events) = &page {
             let Some(last) = events.last() else {
                 wait(&mut head).await;
                 continue;
             };
             after = last.position;
-            limit = next_limit(limit, events);
         }
         let failed = page.is_err();
         if pages.send(page).await.is_err() || failed {
@@ -68,8 +65,12 @@ async fn wait(head: &mut watch::Receiver<u64>) {
     let _ = timeout(IDLE, head.changed()).await;
 }
 
-fn next_limit(limit: u32, page: &[Recorded]) -> u32 {
-    let bytes: usize = page.iter().map(|event| event.payload.get().len() + FIXED_BYTES).sum();
-    let fitting = PAGE_BYTES * page.len() / bytes.max(1);
-    (fitting as u32).min(limit * 2).clamp(1, MAX_PAGE)
+/// The next events, of which there are about as many as `ahead` says.
+async fn page(journal: &Journal, after: u64, ahead: u64) -> Result<Vec<Recorded>, ReadError> {
+    let limit = if ahead <= u64::from(FEW) {
+        FEW
+    } else {
+        count_within(journal.pool(), after, PAGE_EVENTS, PAGE_BYTES).await?.max(1)
+    };
+    read_all(journal.pool(), after, limit).await
 }

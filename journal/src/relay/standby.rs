@@ -19,6 +19,7 @@ pub(super) async fn wait(relay: &Relay) {
         sleep(takeover / 8).await;
         let Ok(Some(stream)) = stream::find(&relay.bus).await else { return };
         let last = stream.cached_info().state.last_sequence;
+        relay.show_lag(last);
         if seen != Some(last) || last >= *head.borrow() {
             (seen, still_since) = (Some(last), Instant::now());
         } else if still_since.elapsed() >= patience {

@@ -3,7 +3,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use domain::{ClaimChange, ids::OrganizationId, organizations::SLUG_CLAIM};
 use journal::{AppendError, Clock, Filter, IdempotencyKey, NewEvent, SystemClock};
 
-use crate::support::{Log, create, request};
+use serde_json::value::to_raw_value;
+
+use crate::support::{Log, create, request, soon};
 
 #[tokio::test]
 async fn batch_isolates_conflicts() {
@@ -64,6 +66,31 @@ async fn batch_isolates_conflicts() {
 }
 
 #[tokio::test]
+async fn a_request_that_cannot_be_stored_is_refused_alone() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let mut hold = log.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *hold).await.unwrap();
+    let first = log.spawn_append(request(org, "first-batch", 0));
+    log.wait_for_blocked_backend().await;
+    let before = log.spawn_append(request(org, "before", 0));
+    let mut unstorable = request(org, "bad", 0);
+    unstorable.actor = "\0".into();
+    let unstorable = log.spawn_append(unstorable);
+    let after = log.spawn_append(request(org, "after", 0));
+    let stale = log.spawn_append(request(org, "stale", 3));
+    log.wait_until_queued().await;
+    hold.commit().await.unwrap();
+
+    first.await.unwrap().unwrap();
+    assert_eq!(before.await.unwrap().unwrap().last_position, 2);
+    let refused = unstorable.await.unwrap();
+    assert!(matches!(refused, Err(AppendError::Unstorable(_))), "{refused:?}");
+    assert_eq!(after.await.unwrap().unwrap().last_position, 3);
+    assert!(matches!(stale.await.unwrap(), Err(AppendError::Conflict { expected: 3 })));
+}
+
+#[tokio::test]
 async fn cancelled_client_does_not_abort_batch() {
     let log = Log::open().await;
     let org = OrganizationId::from_uuid(SystemClock.new_id());
@@ -121,7 +148,7 @@ async fn an_event_too_large_for_a_message_is_refused() {
     let org = OrganizationId::from_uuid(SystemClock.new_id());
     let mut large = request(org, "large", 0);
     large.events = vec![NewEvent {
-        payload: format!("\"{}\"", "x".repeat(journal::MAX_EVENT_BYTES)),
+        payload: to_raw_value(&"x".repeat(journal::MAX_EVENT_BYTES)).unwrap(),
         ..large.events.remove(0)
     }];
     let refused = log.journal.append_request(large).await;
@@ -146,16 +173,22 @@ async fn connections_that_die_lose_and_repeat_nothing() {
             })
         })
         .collect();
-    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
-        sqlx::query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = current_database() AND application_name = 'millrace appender'",
-        )
-        .execute(&log.pool)
-        .await
-        .unwrap();
-        tokio::time::sleep(Duration::from_millis(60)).await;
-    }
+    let mut terminated = 0;
+    let killing = async {
+        while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+            let killed: Vec<bool> = sqlx::query_scalar(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'millrace appender'",
+            )
+            .fetch_all(&log.pool)
+            .await
+            .unwrap();
+            terminated += killed.into_iter().filter(|killed| *killed).count();
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    };
+    soon(killing).await;
+    assert!(terminated > 0, "no connection was there to be killed");
     let events = log.journal.read(0, &Filter::default(), 10_000).await.unwrap();
     let ids: Vec<_> = events.iter().map(|event| event.aggregate_id.clone()).collect();
     let unique: HashSet<_> = ids.iter().cloned().collect();
@@ -182,4 +215,25 @@ async fn what_was_accepted_is_appended_before_the_appender_ends() {
     }
     let late = log.journal.append_request(request(org, "late", 0)).await;
     assert!(matches!(late, Err(AppendError::Closed)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_busy_appender_takes_nothing_new_once_it_is_to_end() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let mut hold = log.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *hold).await.unwrap();
+    // Of one stream each takes a batch of its own, so that there is always a next one.
+    let mut accepted: Vec<_> = (0..5).map(|_| log.spawn_append(request(org, "a", 0))).collect();
+    log.wait_until_queued().await;
+    let stopped = log.stop();
+    hold.commit().await.unwrap();
+    accepted.remove(0).await.unwrap().unwrap();
+    let late = log.journal.append_request(request(org, "late", 0)).await;
+    assert!(matches!(late, Err(AppendError::Closed)), "{late:?}");
+    for verdict in accepted {
+        let verdict = verdict.await.unwrap();
+        assert!(matches!(verdict, Err(AppendError::Conflict { .. })), "{verdict:?}");
+    }
+    stopped.await.unwrap();
 }

@@ -1,12 +1,12 @@
 use std::collections::HashSet;
 
 use domain::{
-    ids::OrganizationId,
+    ids::{ApiKeyId, OrganizationId},
     organizations::{Organization, OrganizationCommand},
 };
-use journal::{Clock, Context, Filter, ReadError, SystemClock};
+use journal::{Clock, Context, Filter, LoadError, ReadError, SystemClock};
 
-use crate::support::{Log, context, create};
+use crate::support::{Log, context, create, issue_key};
 
 #[tokio::test]
 async fn positions_are_gapless_and_in_order_of_commit() {
@@ -92,6 +92,28 @@ async fn a_hole_is_reported_as_corruption() {
 }
 
 #[tokio::test]
+async fn an_aggregate_with_a_hole_is_not_loaded() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let id = org.to_string();
+    create(&log.journal, org, "acme").await.unwrap();
+    for _ in 0..2 {
+        let key = issue_key(ApiKeyId::from_uuid(SystemClock.new_id()));
+        log.journal.execute::<Organization>(&context(org), &id, key).await.unwrap();
+    }
+    for statement in [
+        "ALTER TABLE events DISABLE TRIGGER events_are_append_only",
+        "DELETE FROM events WHERE sequence = 2",
+    ] {
+        sqlx::query(statement).execute(&log.pool).await.unwrap();
+    }
+    let state = log.journal.state::<Organization>(org, &id).await;
+    assert!(matches!(state, Err(LoadError::Hole { after: 1, found: 3, .. })), "{state:?}");
+    let replayed = log.journal.replay::<Organization>(&id, u64::MAX).await;
+    assert!(matches!(replayed, Err(LoadError::Hole { .. })), "{replayed:?}");
+}
+
+#[tokio::test]
 async fn events_can_be_neither_changed_nor_deleted() {
     let log = Log::open().await;
     let org = OrganizationId::from_uuid(SystemClock.new_id());
@@ -122,4 +144,16 @@ async fn an_event_says_who_did_it_and_why() {
     assert_eq!(event.metadata["request_id"], "req-1");
     assert_eq!(event.event_type, "organization.created");
     assert_eq!(event.org, org);
+}
+
+#[tokio::test]
+async fn after_the_last_position_that_can_be_named_there_is_nothing() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    create(&log.journal, org, "first").await.unwrap();
+    for after in [i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+        let filter = Filter { org: Some(org), ..Filter::default() };
+        assert!(log.journal.read(after, &filter, 10).await.unwrap().is_empty(), "after {after}");
+        assert!(log.journal.read(after, &Filter::default(), 10).await.unwrap().is_empty());
+    }
 }

@@ -8,10 +8,13 @@ use journal::{
     Actor, AppendError, AppendRequest, Appended, Clock, Committed, Context, ExecuteError, Journal,
     NewEvent, SystemClock,
 };
+use serde_json::value::RawValue;
 use sqlx::PgPool;
 use testkit::TestDatabase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A log in a database of its own.
 pub struct Log {
@@ -57,19 +60,22 @@ impl Log {
 
     /// Until the appender waits for the lock that the test holds.
     pub async fn wait_for_blocked_backend(&self) {
-        loop {
-            let blocked: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'",
-            )
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
-            if blocked > 0 {
-                return;
+        let blocked = async {
+            while self.blocked_backends().await == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        };
+        soon(blocked).await;
+    }
+
+    async fn blocked_backends(&self) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap()
     }
 
     /// Until every spawned append has handed its request over. Spawned tasks of the test's own
@@ -81,18 +87,21 @@ impl Log {
 
     /// Until a snapshot of at least this sequence is saved; gives its sequence.
     pub async fn wait_for_snapshot(&self, id: &str, sequence: i64) -> i64 {
-        loop {
-            let saved: Option<i64> =
-                sqlx::query_scalar("SELECT sequence FROM snapshots WHERE aggregate_id = $1")
-                    .bind(id)
-                    .fetch_optional(&self.pool)
-                    .await
-                    .unwrap();
-            match saved {
-                Some(saved) if saved >= sequence => return saved,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        let saved = async {
+            loop {
+                let saved: Option<i64> =
+                    sqlx::query_scalar("SELECT sequence FROM snapshots WHERE aggregate_id = $1")
+                        .bind(id)
+                        .fetch_optional(&self.pool)
+                        .await
+                        .unwrap();
+                match saved {
+                    Some(saved) if saved >= sequence => return saved,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
             }
-        }
+        };
+        soon(saved).await
     }
 }
 
@@ -100,6 +109,11 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    let output = tokio::time::timeout(PATIENCE, future).await;
+    output.unwrap_or_else(|_| panic!("it did not happen within {PATIENCE:?}"))
 }
 
 pub fn context(org: OrganizationId) -> Context {
@@ -140,7 +154,7 @@ pub fn request(org: OrganizationId, id: &str, expected_version: u64) -> AppendRe
             event_id: SystemClock.new_id(),
             event_type: "organization.created".into(),
             event_version: "1".into(),
-            payload: payload.into(),
+            payload: RawValue::from_string(payload.into()).unwrap(),
         }],
         claims: Vec::new(),
         idempotency: None,
@@ -148,6 +162,6 @@ pub fn request(org: OrganizationId, id: &str, expected_version: u64) -> AppendRe
         correlation_id: SystemClock.new_id(),
         causation_id: None,
         actor: "operator".into(),
-        metadata: "{}".into(),
+        metadata: Default::default(),
     }
 }

@@ -132,3 +132,20 @@ async fn a_released_claim_can_be_taken_by_another() {
     log.journal.append_request(with("a", 2, false)).await.unwrap();
     log.journal.append_request(with("b", 0, true)).await.unwrap();
 }
+
+#[tokio::test]
+async fn of_several_changes_to_one_claim_the_last_one_counts() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let take = |key: &str| ClaimChange::Take { kind: "seat", key: key.to_owned() };
+    let release = |key: &str| ClaimChange::Release { kind: "seat", key: key.to_owned() };
+    let with = |id: &str, expected, claims| AppendRequest { claims, ..request(org, id, expected) };
+    log.journal.append_request(with("a", 0, vec![take("1A"), take("2B")])).await.unwrap();
+    let changes = vec![release("1A"), take("1A"), take("2B"), release("2B")];
+    log.journal.append_request(with("a", 1, changes)).await.unwrap();
+    assert!(matches!(
+        log.journal.append_request(with("b", 0, vec![take("1A")])).await,
+        Err(AppendError::Claimed { kind: "seat", key }) if key == "1A"
+    ));
+    log.journal.append_request(with("b", 0, vec![take("2B")])).await.unwrap();
+}

@@ -11,6 +11,7 @@ use journal::{
     AppendRequest, Bus, BusOptions, Clock, Filter, Journal, NewEvent, SystemClock,
     relay::{self, RelayOptions},
 };
+use serde_json::value::RawValue;
 use sqlx::PgPool;
 use testkit::{TestDatabase, TestNats};
 use tokio::{task::JoinHandle, time::sleep};
@@ -123,7 +124,7 @@ pub fn request(events: usize) -> AppendRequest {
         event_id: SystemClock.new_id(),
         event_type: "organization.created".into(),
         event_version: "1".into(),
-        payload: payload.into(),
+        payload: RawValue::from_string(payload.into()).unwrap(),
     };
     AppendRequest {
         org,
@@ -137,7 +138,7 @@ pub fn request(events: usize) -> AppendRequest {
         correlation_id: SystemClock.new_id(),
         causation_id: None,
         actor: "operator".into(),
-        metadata: "{}".into(),
+        metadata: Default::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use journal::Bus;
+use journal::{Bus, relay};
 use testkit::TestNats;
 
 use crate::fixture::{
@@ -95,6 +95,8 @@ async fn a_purged_stream_is_made_again_with_its_consumers() {
     durable(&bus).await;
     consume(&bus, 20).await;
     stream(&bus).await.unwrap().purge().await.unwrap();
+    let status = relay::status(&log.journal, &bus).await.unwrap();
+    assert_eq!(status.broken, Some("its last message is gone"));
 
     let relay = Running::start(&log, &bus, quick());
     holds(&bus, 50).await;

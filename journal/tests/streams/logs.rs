@@ -41,6 +41,16 @@ async fn a_follower_sees_all_lines_from_the_start_and_then_live_to_the_end() {
     assert_eq!(texts(all).await, ["one", "two", "three"]);
     let rest = logs.follow(org, "scan_1", Some(second_at)).await.unwrap();
     assert_eq!(texts(rest).await, ["three"]);
+    // It is no line of this job, whose end was before it.
+    print(&logs, org, "scan_2", &["later", "still later"]).await;
+    let mut other = logs.follow(org, "scan_2", None).await.unwrap().skip(1);
+    let (later, _) = soon(other.next()).await.unwrap().unwrap();
+    for lines in [
+        logs.follow(org, "scan_1", Some(later)).await.unwrap(),
+        logs.stored(org, "scan_1", Some(later)).await.unwrap(),
+    ] {
+        assert!(texts(lines).await.is_empty());
+    }
     let strange = logs.follow(org, "scan_1", Some(7)).await.unwrap();
     assert_eq!(texts(strange).await, ["one", "two", "three"]);
 }
@@ -58,6 +68,17 @@ async fn stored_lines_end_without_a_mark() {
     assert_eq!(texts(logs.stored(org, "scan_1", None).await.unwrap()).await, ["one", "two"]);
     assert!(texts(logs.stored(org, "scan_1", Some(last)).await.unwrap()).await.is_empty());
     assert!(texts(logs.stored(org, "scan_9", None).await.unwrap()).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_handed_over_is_stored_after_a_flush() {
+    let nats = testkit::nats().await;
+    let logs = LogStream::open(&connect(&nats).await).await.unwrap();
+    let org = organization();
+    let given: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
+    print(&logs, org, "scan_1", &given.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    logs.flush().await;
+    assert_eq!(texts(logs.stored(org, "scan_1", None).await.unwrap()).await, given);
 }
 
 #[tokio::test]

@@ -46,15 +46,21 @@ pub async fn replay(
 }
 
 /// Gives one event up: the view goes on without it for ever. Only the first of its aggregate's
-/// queue can be given up; those behind it are applied then.
+/// queue can be given up, in all builds or in none; those behind it are applied then.
 pub async fn discard(
     journal: &Journal,
     projection: &str,
     position: u64,
 ) -> Result<Vec<Replayed>, DeadLetterError> {
+    let queues = queues(journal, projection, position).await?;
+    let mut transaction = journal.pool().begin().await?;
+    for queue in &queues {
+        queue.discard(&mut transaction, position).await?;
+    }
+    transaction.commit().await?;
+    tracing::warn!(projection, position, "an event was given up; the view goes on without it");
     let mut replayed = Vec::new();
-    for queue in queues(journal, projection, position).await? {
-        queue.discard(journal, position).await?;
+    for queue in &queues {
         replayed.push(queue.replay(journal).await?);
     }
     Ok(replayed)
@@ -122,24 +128,18 @@ impl Queue {
         }
     }
 
-    async fn discard(&self, journal: &Journal, position: u64) -> Result<(), DeadLetterError> {
-        let mut transaction = journal.pool().begin().await?;
-        if Locked::take(&mut transaction, self.build).await?.is_none() {
+    async fn discard(
+        &self,
+        connection: &mut PgConnection,
+        position: u64,
+    ) -> Result<(), DeadLetterError> {
+        if Locked::take(connection, self.build).await?.is_none() {
             return Ok(());
         }
-        if self.next(&mut transaction).await?.first() != Some(&position) {
+        if self.next(connection).await?.first() != Some(&position) {
             return Err(DeadLetterError::Parked { position });
         }
-        self.remove(&mut transaction, &[position as i64]).await?;
-        transaction.commit().await?;
-        tracing::warn!(
-            projection = self.build.projection.name(),
-            generation = self.build.generation,
-            position,
-            aggregate = self.aggregate_id,
-            "an event was given up; the view goes on without it"
-        );
-        Ok(())
+        Ok(self.remove(connection, &[position as i64]).await?)
     }
 
     /// Gives the reason when the event cannot be applied.

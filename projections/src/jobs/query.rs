@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::row::{COLUMNS, JobRow, JobStatus, rank};
+use super::row::{COLUMNS, JobRow, JobStatus};
 use crate::{QueryError, TenantScope, View};
 
 /// Where a waiting job stands.
@@ -46,7 +46,7 @@ pub async fn place(
     let row = sqlx::query(&query)
         .bind(job.kind.as_str())
         .bind(scope.0.uuid())
-        .bind(rank(job.priority))
+        .bind(job.priority.rank())
         .bind(job.queued_position as i64)
         .fetch_one(&view.pool)
         .await?;

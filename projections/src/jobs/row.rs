@@ -60,22 +60,8 @@ impl JobStatus {
     }
 }
 
-/// Higher priorities first.
-const PRIORITIES: [Priority; 3] = [Priority::High, Priority::Medium, Priority::Low];
-
-pub(super) const fn rank(priority: Priority) -> i16 {
-    match priority {
-        Priority::High => 0,
-        Priority::Medium => 1,
-        Priority::Low => 2,
-    }
-}
-
 pub(super) fn priority(rank: i16) -> Result<Priority, sqlx::Error> {
-    PRIORITIES
-        .into_iter()
-        .find(|priority| self::rank(*priority) == rank)
-        .ok_or_else(|| unreadable("rank", rank))
+    Priority::from_rank(rank).ok_or_else(|| unreadable("rank", rank))
 }
 
 pub(super) fn kind(text: &str) -> Result<JobKind, sqlx::Error> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::row::{COLUMNS, JobRow, JobStatus, rank};
+use super::row::{COLUMNS, JobRow, JobStatus};
 use crate::{event::LogEvent, fault::Fault};
 
 /// The jobs a batch touches; none for one that is not in the queue.
@@ -162,7 +162,7 @@ impl<'a> From<&'a JobRow> for Columns<'a> {
             job_id: &job.job_id,
             kind: job.kind,
             org_id: job.org.uuid(),
-            rank: rank(job.priority),
+            rank: job.priority.rank(),
             status: job.status.as_str(),
             attempt: job.attempt,
             fence: job.fence,

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{Executor, PgConnection, PgPool, Row};
+use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::{
     RebuildError, known,
     level::{self, Pair},
 };
-use crate::Status;
+use crate::{Status, projection::Projection};
 
 /// The live build beside the other one, both at one position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +48,9 @@ pub async fn compare(
     let projection = known(name)?;
     let statuses = [Status::Ready, Status::Standby];
     let level = level::hold(pool, projection, &statuses, wait).await?;
-    let mut transaction = pool.begin().await?;
-    transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-    let pair = Pair::find(&mut transaction, projection, &statuses).await;
+    let snapshot = snapshot(pool, projection, &statuses).await;
     level.release().await?;
-    let pair = pair?;
+    let (mut transaction, pair) = snapshot?;
     if !pair.is_level() {
         return Err(RebuildError::NotLevel(projection.name()));
     }
@@ -73,6 +71,18 @@ pub async fn compare(
         live_dead_letters: pair.live.dead_letters,
         other_dead_letters: pair.other.dead_letters,
     })
+}
+
+/// The builds, and a transaction that goes on to see them as they are now.
+async fn snapshot(
+    pool: &PgPool,
+    projection: &'static dyn Projection,
+    statuses: &[Status],
+) -> Result<(Transaction<'static, Postgres>, Pair), RebuildError> {
+    let mut transaction = pool.begin().await?;
+    transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let pair = Pair::find(&mut transaction, projection, statuses).await?;
+    Ok((transaction, pair))
 }
 
 /// Number of rows, and a sum over them that does not depend on their order.

@@ -8,7 +8,7 @@ mod level;
 
 use std::time::Duration;
 
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{Executor, PgConnection, PgPool};
 
 use crate::{
     Generation, PROJECTIONS, Status, generation, projection::Projection, rebuild::level::Pair,
@@ -28,6 +28,8 @@ pub enum RebuildError {
     NotBuilt(&'static str),
     #[error("{name} has no build with status {wanted}")]
     Missing { name: &'static str, wanted: String },
+    #[error("{name} has no build of version {version}")]
+    NoVersion { name: String, version: i32 },
     #[error("the builds of {0} did not come to one position in time; does a projector feed both?")]
     NotLevel(&'static str),
     #[error("version {version} of {name} is the one this program uses")]
@@ -136,9 +138,11 @@ async fn drop_other(
     if !builds.iter().any(|build| build.status == Status::Live) {
         return Err(RebuildError::NotBuilt(name));
     }
-    let found = builds.into_iter().find(|build| statuses.contains(&build.status));
-    let found = found.ok_or_else(|| RebuildError::missing(name, statuses))?;
-    drop_build(&mut transaction, &found).await?;
+    let missing = || RebuildError::missing(name, statuses);
+    let found = builds.iter().find(|build| statuses.contains(&build.status));
+    if !drop_build(&mut transaction, found.ok_or_else(missing)?, statuses).await? {
+        return Err(missing());
+    }
     Ok(transaction.commit().await?)
 }
 
@@ -147,26 +151,42 @@ pub async fn drop_version(pool: &PgPool, name: &str, version: i32) -> Result<(),
     if known(name).is_ok_and(|projection| projection.version() == version) {
         return Err(RebuildError::InUse { name: name.to_owned(), version });
     }
-    let mut connection = pool.acquire().await?;
+    let mut dropped = false;
     for build in generation::list(pool).await? {
         if build.name == name && build.version == version {
-            let mut transaction = connection.begin().await?;
-            drop_build(&mut transaction, &build).await?;
+            let mut transaction = pool.begin().await?;
+            dropped |= drop_build(&mut transaction, &build, &Status::ALL).await?;
             transaction.commit().await?;
         }
     }
-    Ok(())
+    match dropped {
+        true => Ok(()),
+        false => Err(RebuildError::NoVersion { name: name.to_owned(), version }),
+    }
 }
 
-async fn drop_build(connection: &mut PgConnection, build: &Generation) -> Result<(), sqlx::Error> {
+/// False when the build is gone or has another status than these by now: a switch does not wait for
+/// anything but the row itself.
+async fn drop_build(
+    connection: &mut PgConnection,
+    build: &Generation,
+    statuses: &[Status],
+) -> Result<bool, sqlx::Error> {
     let wait = DROP_WAIT.as_millis();
     connection.execute(format!("SET LOCAL lock_timeout = {wait}").as_str()).await?;
-    sqlx::query("DELETE FROM projections WHERE name = $1 AND version = $2 AND generation = $3")
-        .bind(&build.name)
-        .bind(build.version)
-        .bind(build.generation)
-        .execute(&mut *connection)
-        .await?;
+    let deleted = sqlx::query(
+        "DELETE FROM projections
+         WHERE name = $1 AND version = $2 AND generation = $3 AND status = ANY ($4)",
+    )
+    .bind(&build.name)
+    .bind(build.version)
+    .bind(build.generation)
+    .bind(statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    if deleted.rows_affected() != 1 {
+        return Ok(false);
+    }
     connection.execute(format!("DROP SCHEMA {} CASCADE", build.schema).as_str()).await?;
-    Ok(())
+    Ok(true)
 }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::Timestamp;
-
 use journal::Journal;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Build, RunOptions,
     batch::{self, Halt, Outcome},
-    measure::{self, Speed},
+    measure::{self, Lag, Speed},
     tail::{Slice, Tail},
 };
 use crate::{Generation, Status, Views, event::with_causes};
@@ -36,7 +35,7 @@ pub(super) struct Follower {
     limit: u32,
     /// Read while the batch before was applied.
     ahead: Option<Slice>,
-    last_recorded: Option<Timestamp>,
+    lag: Lag,
     speed: Speed,
 }
 
@@ -67,7 +66,7 @@ impl Follower {
             position: found.position,
             status: found.status,
             ahead: None,
-            last_recorded: None,
+            lag: Lag::default(),
             speed: Speed::default(),
         }
     }
@@ -108,6 +107,7 @@ impl Follower {
                 None => return self.caught_up().await,
             },
         };
+        self.lag.waits_since(first_recorded(&slice));
         let (outcome, ahead) = tokio::join!(self.apply(&slice), async {
             if self.is_end(slice.end()) { Ok(None) } else { self.read(slice.end()).await }
         },);
@@ -116,7 +116,11 @@ impl Follower {
                 // A fault of reading ahead comes back with the next read.
                 self.ahead = ahead.unwrap_or(None);
                 self.applied(&slice, position, status);
-                if status == Status::Building && self.is_end(position) {
+                // What is known of the end may be old: nobody need have announced what came since.
+                if status == Status::Building
+                    && self.is_end(position)
+                    && self.journal.head().await? <= position
+                {
                     return self.caught_up().await;
                 }
                 Ok(Next::GoOn)
@@ -165,9 +169,10 @@ impl Follower {
     fn applied(&mut self, slice: &Slice, position: u64, status: Status) {
         let events = position - slice.after();
         self.speed.add(events);
-        let last = slice.events().get(events as usize - 1);
-        self.last_recorded = last.map(|event| event.recorded.recorded_at);
         self.moved(position, status);
+        if let Some(ahead) = self.ahead.as_ref().filter(|ahead| ahead.after() == position) {
+            self.lag.waits_since(first_recorded(ahead));
+        }
         if status == Status::Live {
             measure::applied(self.build.projection.name(), events);
         }
@@ -176,6 +181,7 @@ impl Follower {
     fn moved(&mut self, position: u64, status: Status) {
         self.position = position;
         self.status = status;
+        self.lag.waits_since(None);
         let most = match status {
             Status::Building => self.options.rebuild_events,
             Status::Ready | Status::Live | Status::Standby => self.options.batch_events,
@@ -227,10 +233,14 @@ impl Follower {
         }
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
         if self.status == Status::Live {
             let name = self.build.projection.name();
-            measure::lag(&self.journal, name, self.position, self.last_recorded);
+            self.lag.report(&self.journal, name, self.position);
         }
     }
+}
+
+fn first_recorded(slice: &Slice) -> Option<Timestamp> {
+    slice.events().first().map(|event| event.recorded.recorded_at)
 }

@@ -140,3 +140,22 @@ async fn too_many_dead_letters_stop_the_view_until_some_are_dealt_with() {
     let error = "SELECT count(error) FROM projections WHERE name = 'scans'";
     assert_eq!(world.count(error).await, 0);
 }
+
+#[tokio::test]
+async fn a_dead_letter_is_discarded_in_all_builds_or_in_none() {
+    let (world, _projector) = World::projected().await;
+    let (poison, last) = poisoned(&world).await;
+    world.scans(last).await;
+    projections::rebuild(&world.pool(), scans::NAME).await.unwrap();
+    world.until("SELECT EXISTS (SELECT FROM projections WHERE status = 'ready')").await;
+    // In the second build an earlier event of the aggregate waits as well.
+    let earlier = "INSERT INTO dead_letters
+                   SELECT projection, version, generation, 1, aggregate_type, aggregate_id,
+                          event_type, error, attempts, parked, at
+                   FROM dead_letters WHERE generation = 2 AND NOT parked";
+    sqlx::query(earlier).execute(&world.pool()).await.unwrap();
+    let refused = dead_letters::discard(&world.journal, scans::NAME, poison).await;
+    assert!(matches!(refused, Err(DeadLetterError::Parked { position }) if position == poison));
+    let (letters, _) = dead_letters::show(&world.journal, scans::NAME, poison).await.unwrap();
+    assert_eq!(letters.len(), 2, "{letters:?}");
+}

@@ -1,4 +1,4 @@
-use domain::{jobs::JobKind, organizations, scans::ScanEvent};
+use domain::{organizations, scans::ScanEvent};
 use projections::{
     Slice,
     jobs::{self, JobStatus, system},
@@ -25,7 +25,6 @@ async fn the_queue_holds_every_job_that_has_not_ended() {
     let job = jobs::get(scope(1), &view, &id).await.unwrap().unwrap();
     assert_eq!((job.status, job.deadline), (JobStatus::Running, Some(at(901))));
     assert!(job.fence.is_some() && job.cancel_requested);
-    assert_eq!(system::running(&view, JobKind::Scan).await.unwrap(), [(org(1), 1)]);
     assert_eq!(jobs::place(scope(1), &view, &id).await.unwrap(), None);
 
     let requeued = ScanEvent::Requeued {
@@ -37,9 +36,8 @@ async fn the_queue_holds_every_job_that_has_not_ended() {
     let again = world.append(org(1), scan(1), 3, &[requeued]).await;
     let view = world.view(jobs::NAME, again).await;
     let job = system::get(&view, &id).await.unwrap().unwrap();
-    assert_eq!((job.attempt, job.fence, job.queued_position), (2, None, again));
-    assert!(system::waiting(&view, JobKind::Scan, at(59), 9, 9).await.unwrap().is_empty());
-    assert_eq!(system::waiting(&view, JobKind::Scan, at(60), 9, 9).await.unwrap(), [job]);
+    assert_eq!((job.status, job.attempt, job.fence), (JobStatus::Queued, 2, None));
+    assert_eq!((job.queued_position, job.not_before), (again, at(60)));
 
     let cancelled = ScanEvent::Cancelled { cancelled_at: at(70) };
     let ended = world.append(org(1), scan(1), 4, &[cancelled]).await;
@@ -49,7 +47,7 @@ async fn the_queue_holds_every_job_that_has_not_ended() {
 }
 
 #[tokio::test]
-async fn organisations_take_turns_in_the_queue() {
+async fn the_place_of_a_job_counts_those_of_its_organisation_before_it() {
     let (world, _projector) = World::projected().await;
     for n in 1..=5 {
         world.append(org(1), scan(n), 0, &[requested()]).await;
@@ -57,9 +55,6 @@ async fn organisations_take_turns_in_the_queue() {
     world.append(org(2), scan(11), 0, &[requested()]).await;
     let last = world.append(org(2), scan(12), 0, &[requested()]).await;
     let view = world.view(jobs::NAME, last).await;
-    let waiting = system::waiting(&view, JobKind::Scan, at(0), 3, 10).await.unwrap();
-    let order: Vec<_> = waiting.into_iter().map(|job| job.job_id).collect();
-    assert_eq!(order, [1, 11, 2, 12, 3].map(|n| scan(n).to_string()));
     let place = |n| {
         let (view, id) = (view.clone(), scan(n).to_string());
         async move { jobs::place(scope(1), &view, &id).await.unwrap().map(|place| place.ahead) }
@@ -67,9 +62,6 @@ async fn organisations_take_turns_in_the_queue() {
     assert_eq!((place(1).await, place(5).await), (Some(0), Some(4)));
     let depth = system::depth(&view).await.unwrap();
     assert_eq!((depth.len(), depth[0].jobs, depth[0].status), (1, 7, JobStatus::Queued));
-    let page = system::page(&view, JobStatus::Queued, None, 4).await.unwrap();
-    let rest = system::page(&view, JobStatus::Queued, Some(&page[3].job_id), 4).await.unwrap();
-    assert_eq!((page.len(), rest.len()), (4, 3));
 }
 
 #[tokio::test]

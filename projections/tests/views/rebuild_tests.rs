@@ -163,3 +163,68 @@ async fn nothing_is_switched_while_no_projector_can_bring_both_to_one_position()
     assert_eq!(status(&world, 1).await, Some(Status::Live));
     assert_eq!(world.count("SELECT count(hold_at) FROM projections").await, 0);
 }
+
+#[tokio::test]
+async fn a_build_that_is_switched_to_meanwhile_is_not_dropped() {
+    let (world, _projector) = World::projected().await;
+    let last = world.append(org(1), scan(1), 0, &whole_scan(1)).await;
+    world.scans(last).await;
+    let pool = world.pool();
+    projections::rebuild(&pool, "scans").await.unwrap();
+    world.until(READY).await;
+    let mut switch = pool.begin().await.unwrap();
+    let statement = "UPDATE projections SET status =
+                         CASE status WHEN 'live' THEN 'standby' ELSE 'live' END
+                     WHERE name = 'scans'";
+    sqlx::query(statement).execute(&mut *switch).await.unwrap();
+    let drop = async { projections::cancel_rebuild(&pool, "scans").await };
+    let commit = async {
+        world
+            .until(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                 AND datname = current_database() AND query LIKE 'DELETE FROM projections%')",
+            )
+            .await;
+        switch.commit().await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(drop, commit);
+    assert!(matches!(refused, Err(RebuildError::Missing { .. })), "{refused:?}");
+    assert_eq!(status(&world, 2).await, Some(Status::Live));
+    let view = world.scans(last).await;
+    assert!(scans::get(scope(1), &view, scan(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_there_cannot_be_dropped() {
+    let (world, _projector) = World::projected().await;
+    let refused = projections::drop_version(&world.pool(), "scans", 99).await;
+    assert!(matches!(refused, Err(RebuildError::NoVersion { version: 99, .. })));
+}
+
+#[tokio::test]
+async fn a_build_is_not_ready_before_it_holds_what_nobody_announced() {
+    let (mut world, projector) = World::projected().await;
+    let last = world.append(org(1), scan(1), 0, &whole_scan(1)).await;
+    world.scans(last).await;
+    projector.stop().await;
+    let pool = world.pool();
+    projections::rebuild(&pool, "scans").await.unwrap();
+    // The first batch of the build waits for this.
+    let mut lock = pool.begin().await.unwrap();
+    let statement = "LOCK TABLE scans_v1_r2.scans IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(statement).execute(&mut *lock).await.unwrap();
+    let never = RunOptions { idle: Duration::from_secs(3600), ..RunOptions::default() };
+    let _projector = world.projector(never);
+    world
+        .until(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+             AND datname = current_database() AND query LIKE '%scans_v1_r2.%')",
+        )
+        .await;
+    world.append_elsewhere().await;
+    let last = world.append(org(1), scan(2), 0, &[requested()]).await;
+    lock.rollback().await.unwrap();
+    world.until(READY).await;
+    let position = "SELECT position FROM projections WHERE name = 'scans' AND generation = 2";
+    assert_eq!(world.count(position).await, last as i64);
+}

@@ -13,6 +13,7 @@ use domain::{
 };
 use journal::{AppendRequest, Journal, NewEvent, SystemClock};
 use projections::{RunOptions, TenantScope, View, Views};
+use serde_json::value::RawValue;
 use sqlx::PgPool;
 use testkit::TestDatabase;
 use tokio::task::JoinHandle;
@@ -38,10 +39,7 @@ impl World {
     pub async fn new() -> Self {
         let database = testkit::database().await;
         journal::migrate(&database.pool()).await.unwrap();
-        let (journal, _appender) =
-            Journal::open(database.pool(), Arc::new(SystemClock), CancellationToken::new())
-                .await
-                .unwrap();
+        let journal = open(&database).await;
         let views = Views::new(database.pool());
         Self { database, journal, views }
     }
@@ -66,6 +64,12 @@ impl World {
         let stop = CancellationToken::new();
         let run = projections::run(self.journal.clone(), self.views.clone(), options, stop.clone());
         Projector { stop, task: tokio::spawn(run) }
+    }
+
+    /// From now on events are appended as by another process: projectors that run already hear
+    /// nothing of it.
+    pub async fn append_elsewhere(&mut self) {
+        self.journal = open(&self.database).await;
     }
 
     /// Appends events of one scan whose version is `version`; gives the last position.
@@ -97,7 +101,7 @@ impl World {
             event_id: fresh(),
             event_type: event_type.clone(),
             event_version: "1".to_owned(),
-            payload: payload.clone(),
+            payload: RawValue::from_string(payload.clone()).unwrap(),
         });
         let request = AppendRequest {
             org,
@@ -111,7 +115,7 @@ impl World {
             correlation_id: fresh(),
             causation_id: None,
             actor: "operator".to_owned(),
-            metadata: r#"{"request_id":"r-1"}"#.to_owned(),
+            metadata: [("request_id".to_owned(), "r-1".to_owned())].into(),
         };
         self.journal.append_request(request).await.unwrap().last_position
     }
@@ -162,6 +166,13 @@ impl Projector {
     pub fn kill(&self) {
         self.task.abort();
     }
+}
+
+async fn open(database: &TestDatabase) -> Journal {
+    let stop = CancellationToken::new();
+    let (journal, _appender) =
+        Journal::open(database.pool(), Arc::new(SystemClock), stop).await.unwrap();
+    journal
 }
 
 pub fn org(n: u128) -> OrganizationId {

@@ -1,12 +1,9 @@
+use crate::hidden::is_hidden;
+
 /// Makes a line of git fit to be shown: the other side wrote part of it.
 pub(super) fn clean(line: &str) -> String {
     let visible: String = line.chars().filter(|char| !is_hidden(*char)).collect();
     mask(&visible)
-}
-
-fn is_hidden(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Hides what stands between `://` and `@` of an address.

@@ -52,7 +52,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what no living worker holds.
+/// Removes what no living worker holds. What cannot be removed stays, with a warning.
 pub(super) fn sweep(parent: &Path) -> io::Result<usize> {
     let entries = match fs::read_dir(parent) {
         Ok(entries) => entries,
@@ -62,14 +62,23 @@ pub(super) fn sweep(parent: &Path) -> io::Result<usize> {
     let mut swept = 0;
     for entry in entries {
         let entry = entry?;
-        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if !ours || !entry.file_type()?.is_dir() {
-            continue;
-        }
-        if let Some(leftover) = Claim::take(entry.path())? {
-            fs::remove_dir_all(leftover.path())?;
-            swept += 1;
+        match sweep_entry(&entry) {
+            Ok(removed) => swept += usize::from(removed),
+            Err(error) => {
+                let path = entry.path();
+                tracing::warn!(%error, path = %path.display(), "a leftover could not be removed");
+            }
         }
     }
     Ok(swept)
+}
+
+fn sweep_entry(entry: &fs::DirEntry) -> io::Result<bool> {
+    let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+    if !ours || !entry.file_type()?.is_dir() {
+        return Ok(false);
+    }
+    let Some(leftover) = Claim::take(entry.path())? else { return Ok(false) };
+    fs::remove_dir_all(leftover.path())?;
+    Ok(true)
 }

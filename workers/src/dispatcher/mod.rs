@@ -46,8 +46,6 @@ enum Error {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     View(#[from] projections::ViewError),
-    #[error(transparent)]
-    Query(#[from] projections::QueryError),
 }
 
 /// Looks closer together than this would find the work of one look in many.
@@ -64,37 +62,34 @@ struct Dispatcher {
 
 /// Releases jobs until it is told to stop.
 pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) {
-    let mut head = backbone.journal.watch_head();
     let dispatcher = Dispatcher { backbone, options };
-    let mut counted: Option<Instant> = None;
-    loop {
-        let begun = Instant::now();
-        let position = *head.borrow_and_update();
-        let looked = async {
-            if counted.is_none_or(|at| at.elapsed() >= backlog::EVERY) {
-                counted = Some(Instant::now());
-                dispatcher.report_backlog().await;
-            }
-            dispatcher.look(position).await
-        };
-        let looked = tokio::select! {
-            () = stop.cancelled() => return,
-            looked = looked => looked,
-        };
-        let wait = looked.unwrap_or_else(|error| {
-            tracing::warn!(error = %crate::chain(&error), "jobs could not be released; trying again");
-            FAILED_PAUSE
-        });
-        tokio::select! {
-            () = stop.cancelled() => return,
-            // Without the log the end is near, and the timer is enough until then.
-            Ok(()) = head.changed() => sleep_until(begun + PAUSE).await,
-            () = sleep(wait) => {}
-        }
-    }
+    tokio::join!(dispatcher.dispatch(&stop), backlog::report(&dispatcher.backbone.views, &stop));
 }
 
 impl Dispatcher {
+    async fn dispatch(&self, stop: &CancellationToken) {
+        let mut head = self.backbone.journal.watch_head();
+        loop {
+            let begun = Instant::now();
+            let position = *head.borrow_and_update();
+            let looked = tokio::select! {
+                () = stop.cancelled() => return,
+                looked = self.look(position) => looked,
+            };
+            let wait = looked.unwrap_or_else(|error| {
+                let error = crate::chain(&error);
+                tracing::warn!(error, "jobs could not be released; trying again");
+                FAILED_PAUSE
+            });
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // Without the log the end is near, and the timer is enough until then.
+                Ok(()) = head.changed() => sleep_until(begun + PAUSE).await,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
     /// Releases what can be released now; gives the time until the next look.
     async fn look(&self, position: u64) -> Result<Duration, Error> {
         let queue = queue::open_at(&self.backbone.views, position, QUEUE_LAG).await?;

@@ -8,8 +8,6 @@ use super::{Dispatcher, Error};
 
 /// Held while jobs of a kind are chosen; the kind is the second key.
 const LOCK: i32 = 0x6d6c_6a64;
-/// By the rank that the queue gives them.
-const PRIORITIES: [Priority; 3] = [Priority::High, Priority::Medium, Priority::Low];
 /// Unpublished releases taken up in one look.
 const TAKE_UP: i64 = 200;
 
@@ -153,12 +151,10 @@ async fn next_not_before(
 
 impl Release {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let rank: i16 = row.try_get("rank")?;
-        let priority = usize::try_from(rank).ok().and_then(|rank| PRIORITIES.get(rank));
         Ok(Self {
             job: row.try_get("job_id")?,
             attempt: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
-            priority: priority.copied().unwrap_or(Priority::Low),
+            priority: Priority::from_rank(row.try_get("rank")?).unwrap_or(Priority::Low),
             release: row.try_get::<i64, _>("release")?.unsigned_abs(),
         })
     }

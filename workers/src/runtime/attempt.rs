@@ -20,6 +20,9 @@ const ABORT_GRACE: Duration = Duration::from_secs(1);
 /// An object store that takes longer does not hold up the next job.
 const ARCHIVE: Duration = Duration::from_secs(30);
 
+/// A cancellation whose signal was lost is found within this time.
+const CANCEL_LOOK: Duration = Duration::from_secs(5);
+
 type Work = AbortOnDropHandle<Result<(), JobError>>;
 
 impl<H: Handler> Runtime<H> {
@@ -105,16 +108,17 @@ impl<H: Handler> Runtime<H> {
     }
 
     /// Returns when somebody asked for the end of the job. A signal may be lost, so the queue is
-    /// looked at with every sign of life; and anybody may ring, so a signal only means to look.
+    /// looked at every few seconds; and anybody may ring, so a signal only means to look.
     async fn cancel_requested<R: Future<Output = ()>>(
         &self,
         context: &JobContext,
         heard: impl Fn() -> R,
     ) {
+        let pause = CANCEL_LOOK.min(self.options.lease / 3);
         loop {
             let asked = tokio::select! {
                 () = heard() => self.cancel_is_logged(context).await,
-                () = tokio::time::sleep(self.options.lease / 3) => self.cancel_is_queued(context).await,
+                () = tokio::time::sleep(pause) => self.cancel_is_queued(context).await,
             };
             match asked {
                 Ok(true) => return,

@@ -42,6 +42,9 @@ impl<H: Handler> Runtime<H> {
         if !self.start(&caller, pointer, fence).await? {
             return Ok(None);
         }
+        if attempt > 1 {
+            metrics::counter!("job_retries_total", "kind" => kind.as_str()).increment(1);
+        }
         let now = journal.clock().now();
         if let Some(wait) = since.and_then(|since| (now - since).to_std().ok()) {
             metrics::histogram!("job_wait_seconds", "kind" => kind.as_str())

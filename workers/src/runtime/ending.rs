@@ -70,9 +70,6 @@ impl<H: Handler> Runtime<H> {
         let Some(command) = command::<H::Aggregate>(context, ending, limit, retry_delay) else {
             return;
         };
-        if outcome == "retried" {
-            metrics::counter!("job_retries_total", "kind" => kind).increment(1);
-        }
         let (journal, caller) = (&context.journal, &context.caller);
         match tell::tell::<H::Aggregate>(journal, caller, &context.job, command, lost).await {
             Ok(()) => {}

@@ -47,7 +47,6 @@ pub(super) struct Bind {
 pub(super) struct Plan<'a> {
     pub words: Vec<OsString>,
     pub binds: &'a [Bind],
-    pub folder: &'a Path,
     pub network: bool,
     pub tmp_bytes: u64,
 }
@@ -142,7 +141,7 @@ impl Walls {
         }
         // Both are memory of the host without a bound of their own.
         push(&mut words, ["--remount-ro", "/dev", "--remount-ro", "/"]);
-        words.extend(["--chdir".into(), plan.folder.into(), "--".into()]);
+        push(&mut words, ["--chdir", "/", "--"]);
         words.extend(plan.words.iter().cloned());
         words
     }

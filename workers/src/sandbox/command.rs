@@ -1,5 +1,5 @@
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,6 @@ pub struct Command {
     words: Vec<OsString>,
     binds: Vec<Bind>,
     env: Vec<(OsString, OsString)>,
-    folder: PathBuf,
     network: bool,
     stdin: bool,
     limits: Limits,
@@ -39,7 +38,6 @@ impl Command {
             words: vec![program],
             binds: Vec::new(),
             env: Vec::new(),
-            folder: PathBuf::from("/"),
             network: false,
             stdin: false,
             limits: Limits::default(),
@@ -78,12 +76,6 @@ impl Command {
 
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
-        self
-    }
-
-    /// The working folder, as the program sees it. Without it `/`.
-    pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
-        folder.as_ref().clone_into(&mut self.folder);
         self
     }
 
@@ -129,7 +121,7 @@ impl Command {
             .process_group(0)
             .kill_on_drop(true);
         if self.sandbox.inner.walls.is_none() {
-            command.current_dir(&self.folder);
+            command.current_dir("/");
         }
         let child = command.spawn().map_err(|source| Error::Spawn {
             program: self.words[0].to_string_lossy().into_owned(),
@@ -152,7 +144,6 @@ impl Command {
             Some(walls) => walls.words(Plan {
                 words,
                 binds: &self.binds,
-                folder: &self.folder,
                 network: self.network,
                 tmp_bytes: self.limits.tmp_bytes,
             }),

@@ -3,6 +3,8 @@
 
 use domain::scans::{Cvss, Engine, Finding, Location, Package, Warning};
 
+use crate::hidden::is_hidden;
+
 const RULE: usize = 200;
 const TITLE: usize = 300;
 const TEXT: usize = 4096;
@@ -22,12 +24,6 @@ pub(super) fn line(text: &str, chars: usize) -> String {
 fn block(text: &str, chars: usize) -> String {
     let shown = |char: &char| matches!(char, '\n' | '\t') || !is_hidden(*char);
     text.chars().filter(shown).take(chars).collect()
-}
-
-/// Control characters, and those that turn the direction of a text.
-fn is_hidden(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn list(texts: Vec<String>, chars: usize) -> Vec<String> {

@@ -9,6 +9,8 @@
 mod bound;
 mod engine;
 mod findings;
+#[cfg(test)]
+mod fuzz;
 mod plan;
 mod request;
 mod warnings;

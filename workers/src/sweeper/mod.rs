@@ -6,6 +6,7 @@
 //! look takes no input, may be repeated, and any number of sweepers may be alive.
 
 mod releases;
+mod round;
 mod running;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::Backbone;
+use round::Round;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -41,32 +43,52 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 struct Sweeper {
     backbone: Backbone,
     options: Options,
+    expired: Round,
+    overdue: Round,
+    released: Round,
 }
 
 /// Sweeps until it is told to stop.
 pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) {
-    let sweeper = Sweeper { backbone, options };
-    loop {
-        let looked = tokio::select! {
-            () = stop.cancelled() => return,
-            looked = sweeper.look() => looked,
-        };
-        if let Err(error) = looked {
-            tracing::warn!(error = %crate::chain(&*error), "lost jobs could not be swept; trying again");
+    let mut sweeper = Sweeper {
+        backbone,
+        options,
+        expired: Round::default(),
+        overdue: Round::default(),
+        released: Round::default(),
+    };
+    let sweep = async {
+        loop {
+            sweeper.look().await;
+            tokio::time::sleep(options.interval).await;
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(options.interval) => {}
-        }
-    }
+    };
+    stop.run_until_cancelled(sweep).await;
 }
 
 impl Sweeper {
-    async fn look(&self) -> Result<(), Failure> {
-        let view = crate::queue::open(&self.backbone.views).await?;
-        self.abandon_expired(&view).await?;
-        self.fail_overdue(&view).await?;
-        self.release_lost().await?;
-        self.delete_stale(&view).await
+    /// What fails in one step holds up neither the other steps nor the next look.
+    async fn look(&mut self) {
+        match crate::queue::open(&self.backbone.views).await {
+            Ok(view) => {
+                note("expired attempts", self.abandon_expired(&view).await);
+                note("overdue attempts", self.fail_overdue(&view).await);
+                note("stale leases", self.delete_stale(&view).await);
+            }
+            Err(error) => note("running attempts", Err(error.into())),
+        }
+        note("lost releases", self.release_lost().await);
+    }
+}
+
+fn note_job(job: &str, swept: Result<(), Failure>) {
+    if let Err(error) = swept {
+        tracing::warn!(error = %crate::chain(&*error), job, "a job could not be swept; trying again");
+    }
+}
+
+fn note(what: &str, swept: Result<(), Failure>) {
+    if let Err(error) = swept {
+        tracing::warn!(error = %crate::chain(&*error), what, "could not be swept; trying again");
     }
 }

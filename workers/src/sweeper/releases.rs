@@ -1,10 +1,10 @@
 use domain::{ids::OrganizationId, jobs::JobKind, scans::Scan};
 use sqlx::Row;
 
-use super::{BATCH, Failure, Sweeper};
+use super::{BATCH, Failure, Sweeper, note_job};
 use crate::runtime::{JobAggregate, Standing};
 
-/// A published release whose job the queue still shows as waiting.
+/// The last published release of a job that the queue still shows as waiting.
 struct Release {
     job: String,
     attempt: i32,
@@ -16,29 +16,40 @@ struct Release {
 
 impl Sweeper {
     /// Has releases published again whose message is gone.
-    pub(super) async fn release_lost(&self) -> Result<(), Failure> {
-        for release in self.published().await? {
-            if self.backbone.jobs.holds(release.sequence).await? {
-                continue;
+    pub(super) async fn release_lost(&mut self) -> Result<(), Failure> {
+        let releases = self.published().await?;
+        for release in &releases {
+            self.released.pass(&release.job);
+            // If NATS does not answer, the next look goes on with the release after this one.
+            if !self.backbone.jobs.holds(release.sequence).await? {
+                note_job(&release.job, self.repair(release).await);
             }
-            // The queue may lag: only the log knows whether the attempt really waits.
-            let waits = match release.kind {
-                JobKind::Scan => self.waits::<Scan>(&release).await?,
-            };
-            if waits {
-                self.release_again(&release).await?;
-            }
+        }
+        self.released.end_batch(releases.len());
+        Ok(())
+    }
+
+    async fn repair(&self, release: &Release) -> Result<(), Failure> {
+        // The queue may lag: only the log knows whether the attempt really waits.
+        let waits = match release.kind {
+            JobKind::Scan => self.waits::<Scan>(release).await?,
+        };
+        if waits {
+            self.release_again(release).await?;
         }
         Ok(())
     }
 
     async fn published(&self) -> Result<Vec<Release>, sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT job_id, attempt, kind, org_id, release, stream_sequence FROM job_releases
-             WHERE published_at < clock_timestamp() - make_interval(secs => $1)
-               AND stream_sequence IS NOT NULL
-             ORDER BY published_at LIMIT $2",
+            "SELECT DISTINCT ON (job_id)
+                    job_id, attempt, kind, org_id, release, stream_sequence FROM job_releases
+             WHERE kind = ANY ($1) AND job_id > $2 AND stream_sequence IS NOT NULL
+               AND published_at < clock_timestamp() - make_interval(secs => $3)
+             ORDER BY job_id, attempt DESC LIMIT $4",
         )
+        .bind(JobKind::ALL.map(JobKind::as_str))
+        .bind(self.released.after())
         .bind(self.options.release_grace.as_secs_f64())
         .bind(BATCH)
         .fetch_all(self.backbone.journal.pool())

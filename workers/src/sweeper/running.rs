@@ -3,11 +3,10 @@ use projections::{
     View,
     jobs::{JobRow, JobStatus, system},
 };
-use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{BATCH, Failure, Sweeper};
+use super::{BATCH, Failure, Sweeper, note_job};
 use crate::queue;
 use crate::runtime::{JobAggregate, Standing, deadline_reason, tell};
 
@@ -18,40 +17,58 @@ enum Verdict {
 }
 
 impl Sweeper {
-    pub(super) async fn abandon_expired(&self, view: &View) -> Result<(), Failure> {
+    pub(super) async fn abandon_expired(&mut self, view: &View) -> Result<(), Failure> {
         let sql = format!(
             "SELECT j.job_id, j.fence FROM {}.jobs j
              LEFT JOIN job_leases l ON l.fence = j.fence
              WHERE j.kind = ANY ($1) AND j.status = 'running'
                AND (l.fence IS NULL OR l.expires_at < clock_timestamp())
-             LIMIT $2",
+               AND j.job_id > $2
+             ORDER BY j.job_id LIMIT $3",
             view.schema()
         );
-        let pool = self.backbone.journal.pool();
-        let kinds = JobKind::ALL.map(JobKind::as_str);
-        for row in sqlx::query(&sql).bind(kinds).bind(BATCH).fetch_all(pool).await? {
-            let (job, fence): (String, Uuid) = (row.try_get("job_id")?, row.try_get("fence")?);
-            if self.take_lease(fence).await? {
-                self.end(view, &job, fence, Verdict::Abandoned).await?;
-            }
+        let expired: Vec<(String, Uuid)> = sqlx::query_as(&sql)
+            .bind(JobKind::ALL.map(JobKind::as_str))
+            .bind(self.expired.after())
+            .bind(BATCH)
+            .fetch_all(self.backbone.journal.pool())
+            .await?;
+        for (job, fence) in &expired {
+            self.expired.pass(job);
+            note_job(job, self.abandon(view, job, *fence).await);
         }
+        self.expired.end_batch(expired.len());
         Ok(())
     }
 
-    pub(super) async fn fail_overdue(&self, view: &View) -> Result<(), Failure> {
+    pub(super) async fn fail_overdue(&mut self, view: &View) -> Result<(), Failure> {
         let sql = format!(
             "SELECT job_id, fence FROM {}.jobs
-             WHERE kind = ANY ($1) AND status = 'running' AND deadline < $2 LIMIT $3",
+             WHERE kind = ANY ($1) AND status = 'running' AND deadline < $2 AND job_id > $3
+             ORDER BY job_id LIMIT $4",
             view.schema()
         );
         let journal = &self.backbone.journal;
-        let overdue = journal.clock().now() - self.options.deadline_grace;
-        let query = sqlx::query(&sql).bind(JobKind::ALL.map(JobKind::as_str));
-        for row in query.bind(overdue).bind(BATCH).fetch_all(journal.pool()).await? {
-            let (job, fence): (String, Uuid) = (row.try_get("job_id")?, row.try_get("fence")?);
-            self.end(view, &job, fence, Verdict::Overdue).await?;
+        let overdue: Vec<(String, Uuid)> = sqlx::query_as(&sql)
+            .bind(JobKind::ALL.map(JobKind::as_str))
+            .bind(journal.clock().now() - self.options.deadline_grace)
+            .bind(self.overdue.after())
+            .bind(BATCH)
+            .fetch_all(journal.pool())
+            .await?;
+        for (job, fence) in &overdue {
+            self.overdue.pass(job);
+            note_job(job, self.end(view, job, *fence, Verdict::Overdue).await);
         }
+        self.overdue.end_batch(overdue.len());
         Ok(())
+    }
+
+    async fn abandon(&self, view: &View, job: &str, fence: Uuid) -> Result<(), Failure> {
+        match self.take_lease(fence).await? {
+            true => self.end(view, job, fence, Verdict::Abandoned).await,
+            false => Ok(()),
+        }
     }
 
     /// False when its holder has renewed it after all. Without it the holder cannot renew it again.

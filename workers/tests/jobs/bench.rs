@@ -14,6 +14,7 @@ use journal::{
     Actor, Bus, BusOptions, Context, Filter, Journal, LogArchive, LogStream, SystemClock,
 };
 use projections::{RunOptions, Views};
+use serde::Serialize;
 use sqlx::PgPool;
 use testkit::{TestDatabase, TestNats, TestPostgres};
 use tokio::task::JoinHandle;
@@ -140,17 +141,24 @@ impl Bench {
             requested_at: journal.clock().now(),
             deadline_s,
         };
+        self.append(&id, 0, "scan.requested", &requested).await;
+        id
+    }
+
+    /// Appends an event of a scan that no command would give.
+    pub async fn append(&self, id: &str, version: u64, event_type: &str, event: &impl Serialize) {
+        let journal = &self.backbone.journal;
         let event = journal::NewEvent {
             event_id: journal.clock().new_id(),
-            event_type: "scan.requested".to_owned(),
+            event_type: event_type.to_owned(),
             event_version: "1".to_owned(),
-            payload: serde_json::to_string(&requested).unwrap(),
+            payload: serde_json::value::to_raw_value(event).unwrap(),
         };
         let request = journal::AppendRequest {
             org: self.org,
             aggregate_type: TYPE,
-            aggregate_id: id.clone(),
-            expected_version: 0,
+            aggregate_id: id.to_owned(),
+            expected_version: version,
             events: vec![event],
             claims: Vec::new(),
             idempotency: None,
@@ -158,10 +166,9 @@ impl Bench {
             correlation_id: journal.clock().new_id(),
             causation_id: None,
             actor: "test".to_owned(),
-            metadata: "{}".to_owned(),
+            metadata: Default::default(),
         };
         journal.append_request(request).await.unwrap();
-        id
     }
 
     pub async fn tell(&self, org: OrganizationId, id: &str, command: ScanCommand) {

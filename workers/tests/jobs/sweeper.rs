@@ -1,5 +1,9 @@
-use domain::scans::ScanEvent;
+use std::collections::BTreeMap;
+
+use domain::jobs::{JobKind, Priority};
+use domain::scans::{ScanCommand, ScanEvent};
 use futures::FutureExt;
+use journal::jobs::JobPointer;
 use workers::dispatcher;
 
 use crate::bench::{Bench, act, brisk, finish, wait_until, website};
@@ -47,4 +51,47 @@ async fn a_release_that_was_never_published_is_taken_up() {
     bench.settle().await;
     let gone = || async { bench.count("SELECT count(*) FROM job_releases").await == 0 };
     wait_until("nothing is left of the release", gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_cannot_be_read_does_not_stop_the_repair_of_others() {
+    let bench = Bench::start().await;
+    let broken = bench.request(bench.org, website()).await;
+    let sound = bench.request(bench.org, website()).await;
+    assert!(broken < sound, "the broken one comes first");
+    for job in [&broken, &sound] {
+        let clock = bench.backbone.journal.clock();
+        let (fence, now) = (clock.new_id(), clock.now());
+        let worker = "a worker without a lease".to_owned();
+        let start = ScanCommand::StartAttempt { attempt: 1, fence, worker, now };
+        bench.tell(bench.org, job, start).await;
+    }
+    bench.append(&broken, 2, "scan.exploded", &BTreeMap::from([("type", "exploded")])).await;
+    bench.sweep();
+    bench.wait_for(&sound, |event| matches!(event, ScanEvent::Requeued { .. })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_message_is_found_behind_many_that_are_not() {
+    let bench = Bench::start().await;
+    let pointer = JobPointer { job: "kept".to_owned(), attempt: 1 };
+    let jobs = &bench.backbone.jobs;
+    let kept = jobs.publish(JobKind::Scan, Priority::Medium, &pointer, 1).await.unwrap();
+    let job = bench.request(bench.org, website()).await;
+    let releases = "INSERT INTO job_releases
+                    SELECT CASE n WHEN 700 THEN $1 ELSE 'kept_' || n END, 1, 'scan', 1, $2, 1, now(),
+                           CASE n WHEN 700 THEN $3 + 1000 ELSE $3 END,
+                           now() - interval '1 day' + n * interval '1 second'
+                    FROM generate_series(1, 700) n";
+    sqlx::query(releases)
+        .bind(&job)
+        .bind(bench.org.uuid())
+        .bind(kept as i64)
+        .execute(bench.pool())
+        .await
+        .unwrap();
+    bench.sweep();
+    let sql = format!("SELECT count(*) FROM job_releases WHERE job_id = '{job}' AND release = 2");
+    wait_until("the job is released again", || async { bench.count(&sql).await == 1 }).await;
+    assert_eq!(bench.count("SELECT count(*) FROM job_releases WHERE release > 1").await, 1);
 }

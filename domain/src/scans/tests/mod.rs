@@ -108,7 +108,14 @@ fn a_request_runs_every_engine_that_fits_unless_told_otherwise() {
 
 #[test]
 fn a_request_that_cannot_be_met_is_refused() {
+    let with_control = || TargetError::NotAUrl("it has white space or control characters".into());
     let refusals = [
+        (request(repository("https://a.example/\u{0}"), None), with_control().into()),
+        (request(repository("https://a.ex\nample/"), None), with_control().into()),
+        (
+            request(Target::Website { url: " https://a.example/".into() }, None),
+            with_control().into(),
+        ),
         (request(repository("https://u:p@git.example/a"), None), TargetError::Credentials.into()),
         (request(repository("file:///etc"), None), TargetError::Scheme("file".into()).into()),
         (
@@ -155,11 +162,11 @@ fn findings_come_in_order_and_once() {
     Rules::with(()).given(running()).when(batch(0)).then_expect_events(vec![recorded(0)]);
     Rules::with(()).given(first.clone()).when(batch(0)).then_expect_events(vec![]);
     Rules::with(()).given(first.clone()).when(batch(1)).then_expect_events(vec![recorded(1)]);
-    Rules::with(()).given(first).when(batch(2)).then_expect_error(ScanError::BatchOutOfOrder {
-        engine: Engine::Secrets,
-        given: 2,
-        expected: 1,
-    });
+    for given in [2, u32::MAX] {
+        Rules::with(()).given(first.clone()).when(batch(given)).then_expect_error(
+            ScanError::BatchOutOfOrder { engine: Engine::Secrets, given, expected: 1 },
+        );
+    }
     let too_many = ScanCommand::RecordFindings {
         fence: HOLDER,
         engine: Engine::Secrets,

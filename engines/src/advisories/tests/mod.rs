@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::{
     fs::{self, File},
     io::Write,

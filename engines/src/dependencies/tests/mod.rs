@@ -1,4 +1,5 @@
 mod cvss;
+mod fuzz;
 mod lockfiles;
 mod matching;
 mod runs;

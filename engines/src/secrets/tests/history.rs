@@ -194,6 +194,34 @@ fn a_history_elsewhere_is_not_read() {
 }
 
 #[test]
+fn a_history_with_a_place_that_could_hide_a_link_is_not_read() {
+    let elsewhere = repository();
+    fs::write(elsewhere.path().join("a"), token(7)).unwrap();
+    commit(elsewhere.path());
+    let cached = repository();
+    fs::remove_dir(cached.path().join(".git/objects/pack")).unwrap();
+    for entry in fs::read_dir(elsewhere.path().join(".git/objects")).unwrap() {
+        let entry = entry.unwrap();
+        let link = cached.path().join(".git/objects").join(entry.file_name());
+        if !link.exists() {
+            symlink(entry.path(), link).unwrap();
+        }
+    }
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
+    fs::write(cached.path().join(".git/objects/CACHEDIR.TAG"), tag).unwrap();
+    let head = git(elsewhere.path(), &["rev-parse", "HEAD"]);
+    fs::write(cached.path().join(".git/refs/heads/main"), format!("{head}\n")).unwrap();
+    let deep = repository();
+    fs::create_dir_all(deep.path().join(".git/refs").join("d/".repeat(120))).unwrap();
+    for root in [cached, deep] {
+        let messages = full(root.path());
+        assert!(findings(&messages).is_empty());
+        assert_eq!(warnings(&messages), ["history-skipped"]);
+        assert_eq!(outcome(&messages).0, EngineOutcome::Partial);
+    }
+}
+
+#[test]
 fn empty_broken_and_large_histories_end_well() {
     let empty = repository();
     assert_eq!(outcome(&full(empty.path())).0, EngineOutcome::Completed);

@@ -1,4 +1,5 @@
 mod files;
+mod fuzz;
 mod history;
 mod rules;
 mod samples;

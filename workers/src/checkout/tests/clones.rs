@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::server::Server;
 use super::*;
@@ -88,4 +89,22 @@ async fn scratch_folders_of_crashed_workers_are_swept() {
     assert!(held.path().join("one").exists());
     assert!(scratch.join("of-somebody-else").exists());
     assert!(!scratch.join("checkout-crashed").exists());
+}
+
+#[tokio::test]
+async fn a_leftover_that_cannot_be_removed_holds_up_no_other() {
+    if rustix::process::geteuid().is_root() {
+        println!("skipped: root can remove everything");
+        return;
+    }
+    let bench = Bench::new().await;
+    let scratch = &bench.checkouts.scratch;
+    for name in ["a", "b", "c"] {
+        fs::create_dir_all(scratch.join(format!("checkout-{name}/tree"))).unwrap();
+    }
+    let closed = scratch.join("checkout-b");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    assert_eq!(bench.checkouts.sweep_leftovers().unwrap(), 2);
+    assert_eq!(bench.scratch_entries(), 1);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
 }

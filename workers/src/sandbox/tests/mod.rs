@@ -1,6 +1,7 @@
 //! Against the real bubblewrap. Where there is none, each test says why it was skipped.
 
 mod ending;
+mod fuzz;
 mod limits;
 mod output;
 mod walls;

@@ -1,0 +1,171 @@
+-- The same function as before but for two faults of claims. A claim that the aggregate held was taken
+-- for held although its release was about to be committed, so that a request on the version after
+-- the release was appended without its claim. And the claim that a request was refused for had to be
+-- looked up afterwards, when it might have been released.
+
+DROP FUNCTION append_batch;
+
+-- Appends a batch of requests in one transaction. Each request appends to one stream and gets a
+-- status of its own; a refused request leaves no trace.
+--
+-- The caller makes sure that no two requests of a batch share a stream, a claim or an idempotency
+-- key. Locks are taken in one order everywhere: keys, claims, streams, each sorted, and the head
+-- last, so that two batches cannot deadlock and positions are in commit order.
+--
+-- status: 0 appended, 1 the key was used before, 2 a claim is taken, 3 the version has moved.
+-- claim: for status 2 the number of that claim among those given.
+CREATE FUNCTION append_batch(
+    given_at timestamptz,
+    r_org uuid[], r_type text[], r_id text[], r_expected bigint[], r_count integer[],
+    r_key text[], r_hash bytea[],
+    c_request integer[], c_take boolean[], c_kind text[], c_key text[],
+    e_request integer[], e_aggregate_type text[], e_aggregate_id text[], e_sequence bigint[],
+    e_type text[], e_version text[], e_payload text[], e_metadata text[], e_event uuid[],
+    e_org uuid[], e_command uuid[], e_correlation uuid[], e_causation uuid[], e_actor text[],
+    OUT base bigint, OUT appended_at timestamptz, OUT status integer[], OUT claim bigint[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    refused integer[];
+    held record;
+    total bigint;
+BEGIN
+    status := array_fill(0, ARRAY[cardinality(r_org)]);
+    claim := array_fill(NULL::bigint, ARRAY[cardinality(r_org)]);
+
+    IF cardinality(array_remove(r_key, NULL)) > 0 THEN
+        WITH given AS (
+            SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, r_key, r_hash)
+                WITH ORDINALITY AS g(org, type, id, expected, count, key, hash, request)
+            WHERE g.key IS NOT NULL
+        ), taken AS (
+            INSERT INTO idempotency_keys
+            SELECT org, key, hash, type, id, expected + count, given_at FROM given
+            ORDER BY org, key
+            ON CONFLICT DO NOTHING
+            RETURNING org_id, key
+        )
+        SELECT array_agg(g.request) INTO refused FROM given g
+        WHERE NOT EXISTS (SELECT FROM taken t WHERE t.org_id = g.org AND t.key = g.key);
+        FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
+            status[refused[i]] := 1;
+        END LOOP;
+    END IF;
+
+    IF cardinality(c_request) > 0 THEN
+        WITH given AS (
+            SELECT c.*, r_type[c.request] AS type, r_id[c.request] AS id, r_org[c.request] AS org
+            FROM unnest(c_request, c_kind, c_key, c_take) AS c(request, kind, key, take)
+            WHERE take AND status[c.request] = 0
+        ), taken AS (
+            INSERT INTO claims
+            SELECT kind, key, type, id, org FROM given ORDER BY kind, key
+            ON CONFLICT DO NOTHING
+            RETURNING kind, key
+        )
+        SELECT array_agg(DISTINCT g.request) INTO refused FROM given g
+        WHERE NOT EXISTS (SELECT FROM taken t WHERE t.kind = g.kind AND t.key = g.key);
+        -- A claim that the aggregate holds already is no conflict, as long as the aggregate is at
+        -- the version that is expected: nothing else can take its claims away. A later statement
+        -- sees what was committed while the insert waited.
+        FOR held IN
+            SELECT c.request,
+                   coalesce(max(s.version), 0) <> r_expected[c.request] AS moved,
+                   min(c.number) FILTER (WHERE h.kind IS NULL) AS gone,
+                   min(c.number) FILTER (WHERE h.aggregate_type <> r_type[c.request]
+                                            OR h.aggregate_id <> r_id[c.request]) AS by_another
+            FROM unnest(c_request, c_kind, c_key, c_take)
+                WITH ORDINALITY AS c(request, kind, key, take, number)
+            LEFT JOIN claims h ON h.kind = c.kind AND h.key = c.key
+            LEFT JOIN streams s
+              ON s.aggregate_type = r_type[c.request] AND s.aggregate_id = r_id[c.request]
+            WHERE c.take AND c.request = ANY (refused)
+            GROUP BY c.request
+        LOOP
+            claim[held.request] := coalesce(held.by_another, held.gone);
+            status[held.request] := CASE
+                WHEN held.by_another IS NOT NULL THEN 2
+                WHEN held.moved THEN 3
+                WHEN held.gone IS NOT NULL THEN 2
+                ELSE 0
+            END;
+        END LOOP;
+    END IF;
+
+    WITH given AS (
+        SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+            WITH ORDINALITY AS g(org, type, id, expected, count, status, request)
+        WHERE g.status = 0 AND g.expected = 0 AND g.count > 0
+    ), opened AS (
+        INSERT INTO streams
+        SELECT type, id, org, count FROM given ORDER BY type, id
+        ON CONFLICT DO NOTHING
+        RETURNING aggregate_type, aggregate_id
+    )
+    SELECT array_agg(g.request) INTO refused FROM given g
+    WHERE NOT EXISTS (SELECT FROM opened o
+                      WHERE o.aggregate_type = g.type AND o.aggregate_id = g.id);
+    FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
+        status[refused[i]] := 3;
+    END LOOP;
+
+    IF EXISTS (SELECT FROM unnest(r_expected) AS e(expected) WHERE expected > 0) THEN
+        PERFORM FROM streams s
+        JOIN unnest(r_type, r_id, r_expected) AS g(type, id, expected)
+          ON g.type = s.aggregate_type AND g.id = s.aggregate_id
+        WHERE g.expected > 0
+        ORDER BY s.aggregate_type, s.aggregate_id
+        FOR UPDATE OF s;
+        WITH given AS (
+            SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+                WITH ORDINALITY AS g(org, type, id, expected, count, status, request)
+            WHERE g.status = 0 AND g.expected > 0
+        ), moved AS (
+            UPDATE streams s SET version = s.version + g.count FROM given g
+            WHERE s.aggregate_type = g.type AND s.aggregate_id = g.id
+              AND s.version = g.expected AND s.org_id = g.org
+            RETURNING s.aggregate_type, s.aggregate_id
+        )
+        SELECT array_agg(g.request) INTO refused FROM given g
+        WHERE NOT EXISTS (SELECT FROM moved m
+                          WHERE m.aggregate_type = g.type AND m.aggregate_id = g.id);
+        FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
+            status[refused[i]] := 3;
+        END LOOP;
+    END IF;
+
+    IF status && ARRAY[1, 2, 3] THEN
+        DELETE FROM idempotency_keys k
+        USING unnest(r_org, r_key, status) AS g(org, key, status)
+        WHERE g.status IN (2, 3) AND k.org_id = g.org AND k.key = g.key;
+        DELETE FROM claims h
+        USING unnest(c_request, c_kind, c_key, c_take) AS c(request, kind, key, take)
+        WHERE c.take AND status[c.request] <> 0 AND h.kind = c.kind AND h.key = c.key
+          AND h.xmin = pg_current_xact_id()::xid;
+    END IF;
+    IF cardinality(c_request) > 0 THEN
+        DELETE FROM claims h
+        USING unnest(c_request, c_kind, c_key, c_take) AS c(request, kind, key, take)
+        WHERE NOT c.take AND status[c.request] = 0 AND h.kind = c.kind AND h.key = c.key
+          AND h.aggregate_type = r_type[c.request] AND h.aggregate_id = r_id[c.request];
+    END IF;
+
+    SELECT count(*) INTO total FROM unnest(e_request) AS e(request) WHERE status[e.request] = 0;
+    UPDATE log_head
+    SET position = position + total, recorded_at = greatest(recorded_at, given_at)
+    RETURNING position - total, recorded_at INTO base, appended_at;
+
+    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                        payload, metadata, position, event_id, org_id, recorded_at,
+                        command_id, correlation_id, causation_id, actor)
+    SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.type, e.version,
+           e.payload::json, e.metadata::json,
+           base + row_number() OVER (ORDER BY e.ordinal),
+           e.event, e.org, appended_at, e.command, e.correlation, e.causation, e.actor
+    FROM unnest(e_request, e_aggregate_type, e_aggregate_id, e_sequence, e_type, e_version,
+                e_payload, e_metadata, e_event, e_org, e_command, e_correlation, e_causation,
+                e_actor)
+        WITH ORDINALITY AS e(request, aggregate_type, aggregate_id, sequence, type, version,
+                             payload, metadata, event, org, command, correlation, causation,
+                             actor, ordinal)
+    WHERE status[e.request] = 0;
+END $$;

@@ -1,0 +1,81 @@
+//! Taking requests in, as many as there is room for.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::{AppendError, AppendRequest, Appended};
+
+/// Requests that may wait, and what they may weigh until they are answered. Beyond it callers are
+/// refused at once instead of waiting longer than they would.
+const QUEUE_REQUESTS: usize = 4096;
+pub(super) const QUEUE_BYTES: usize = 64 << 20;
+/// Bounds of one request: it holds up all others while it is appended.
+pub(super) const REQUEST_EVENTS: usize = 1000;
+const REQUEST_BYTES: u32 = 8 << 20;
+
+pub(super) type Verdict = Result<Appended, AppendError>;
+
+pub(super) struct Waiting {
+    pub request: AppendRequest,
+    pub reply: Reply,
+}
+
+/// Where a request is answered, and the room it takes until then.
+pub(super) struct Reply {
+    verdict: oneshot::Sender<Verdict>,
+    room: OwnedSemaphorePermit,
+}
+
+impl Reply {
+    pub fn send(self, verdict: Verdict) {
+        drop(self.room);
+        // The caller may be gone; its events are in the log all the same.
+        let _ = self.verdict.send(verdict);
+    }
+}
+
+/// Hands requests to the task that owns the connection.
+#[derive(Clone)]
+pub(crate) struct Appender {
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    max_event_bytes: usize,
+}
+
+impl Appender {
+    pub(super) fn new(max_event_bytes: usize) -> (Self, mpsc::Receiver<Waiting>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_REQUESTS);
+        (Self { queue, room: Arc::new(Semaphore::new(QUEUE_BYTES)), max_event_bytes }, waiting)
+    }
+
+    /// Waits for the verdict. Dropping the future does not take the request back.
+    pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        let bytes = self.weigh(&request)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes);
+        let room = room.map_err(|_| AppendError::Overloaded)?;
+        let (verdict, told) = oneshot::channel();
+        let waiting = Waiting { request, reply: Reply { verdict, room } };
+        self.queue.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
+        })?;
+        told.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    fn weigh(&self, request: &AppendRequest) -> Result<u32, AppendError> {
+        let largest = request.events.iter().map(|event| event.payload.get().len()).max();
+        let bytes = request.bytes();
+        let limits = [
+            ("bytes in an event", largest.unwrap_or_default(), self.max_event_bytes),
+            ("events in a request", request.events.len(), REQUEST_EVENTS),
+            ("bytes in a request", bytes, REQUEST_BYTES as usize),
+        ];
+        for (what, given, max) in limits {
+            if given > max {
+                return Err(AppendError::TooLarge { what, given, max });
+            }
+        }
+        Ok(u32::try_from(bytes).unwrap_or(REQUEST_BYTES))
+    }
+}

@@ -1,0 +1,149 @@
+//! Commands a second, without HTTP.
+
+use std::sync::Arc;
+
+use domain::scans::Scan;
+use rand::Rng;
+use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{
+    IN_FLIGHT,
+    figures::{Board, Figure, Sample},
+    history,
+    load::{self, Plan},
+    site::Site,
+    stock::{self, Stock},
+    world::World,
+};
+
+const HOT: u32 = 100;
+const HOT_EVENTS: u32 = 1000;
+
+pub async fn run(site: &Site, plan: &Plan) -> anyhow::Result<Vec<Figure>> {
+    let world = site.world().await?;
+    let (stock, raw) = (Stock::open(&world).await?, Raw::open(&world).await?);
+    let hot = Hot::open(&world).await?;
+    let mut board = Board::default();
+    for counts in plan.rounds() {
+        let samples = [
+            ("execute", execute(&world, plan).await?),
+            ("execute_hot", hot.execute(&world, plan).await?),
+            ("stock", of_stock(&stock, plan).await?),
+            ("raw", raw.insert(&world, plan).await?),
+        ];
+        for (name, sample) in samples {
+            if counts {
+                board.note(name, sample);
+            }
+        }
+    }
+    drop((stock, raw));
+    site.leave(world).await?;
+    Ok(board.figures())
+}
+
+/// One event on a new aggregate.
+pub async fn execute(world: &World, plan: &Plan) -> anyhow::Result<Sample> {
+    let workers = (0..IN_FLIGHT).map(|_| {
+        let (journal, context) = (world.installation.journal.clone(), world.context());
+        move || {
+            let (journal, context) = (journal.clone(), context.clone());
+            async move {
+                let clock = journal.clock();
+                let (id, command) = (history::new_id(&**clock), history::request(&**clock));
+                journal.execute::<Scan>(&context, &id, command).await?;
+                Ok(())
+            }
+        }
+    });
+    load::closed(workers.collect(), plan.round).await
+}
+
+async fn of_stock(stock: &Stock, plan: &Plan) -> anyhow::Result<Sample> {
+    let workers = (0..IN_FLIGHT).map(|_| {
+        let stock = stock.clone();
+        move || {
+            let stock = stock.clone();
+            async move { stock.execute().await.map(|_| ()) }
+        }
+    });
+    load::closed(workers.collect(), plan.round).await
+}
+
+/// A few aggregates with a long history, which everybody writes to. A conflict that is shown fails
+/// the run.
+struct Hot {
+    scans: Arc<Vec<(String, Mutex<u32>)>>,
+    fence: Uuid,
+}
+
+impl Hot {
+    async fn open(world: &World) -> anyhow::Result<Self> {
+        let fence = world.clock().new_id();
+        let mut scans = Vec::new();
+        for _ in 0..HOT {
+            let id = history::busy(world, fence, HOT_EVENTS).await?;
+            scans.push((id, Mutex::new(HOT_EVENTS - 3)));
+        }
+        Ok(Self { scans: Arc::new(scans), fence })
+    }
+
+    async fn execute(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
+        let workers = (0..IN_FLIGHT).map(|_| {
+            let (journal, context) = (world.installation.journal.clone(), world.context());
+            let (scans, fence) = (Arc::clone(&self.scans), self.fence);
+            move || {
+                let (journal, context, scans) =
+                    (journal.clone(), context.clone(), Arc::clone(&scans));
+                async move {
+                    let (id, batch) = &scans[rand::rng().random_range(0..scans.len())];
+                    // A report has a number, so those of one scan are sent in order.
+                    let mut batch = batch.lock().await;
+                    let command = history::report(fence, *batch);
+                    journal.execute::<Scan>(&context, id, command).await?;
+                    *batch += 1;
+                    Ok(())
+                }
+            }
+        });
+        load::closed(workers.collect(), plan.round).await
+    }
+}
+
+/// One row and one commit at a time.
+struct Raw {
+    pool: PgPool,
+}
+
+impl Raw {
+    async fn open(world: &World) -> anyhow::Result<Self> {
+        let options = (*world.installation.journal.pool().connect_options()).clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(stock::POOL)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        pool.execute("CREATE TABLE raw (id text PRIMARY KEY, payload json NOT NULL)").await?;
+        Ok(Self { pool })
+    }
+
+    async fn insert(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
+        let workers = (0..IN_FLIGHT).map(|_| {
+            let (pool, clock) = (self.pool.clone(), world.clock());
+            move || {
+                let (pool, id) = (pool.clone(), history::new_id(&*clock));
+                async move {
+                    sqlx::query("INSERT INTO raw (id, payload) VALUES ($1, $2::json)")
+                        .bind(id)
+                        .bind(r#"{"target":{"kind":"website","url":"https://shop.example.com/"}}"#)
+                        .execute(&pool)
+                        .await?;
+                    Ok(())
+                }
+            }
+        });
+        load::closed(workers.collect(), plan.round).await
+    }
+}

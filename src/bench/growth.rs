@@ -1,0 +1,59 @@
+//! The same work with longer and longer histories: a figure should not fall as they grow.
+
+use projections::Status;
+
+use super::{
+    append,
+    figures::{Board, Figure, Sample},
+    history,
+    http::{self, Post},
+    load::Plan,
+    projection, relay,
+    site::Site,
+    world::World,
+};
+use crate::cli::Role;
+
+const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
+const LARGE: u64 = 10_000_000;
+
+pub async fn run(site: &Site, plan: &Plan, large: bool) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for size in SIZES.into_iter().chain(large.then_some(LARGE)) {
+        eprintln!("a history of {size} events");
+        let world = site.world().await?;
+        figures.extend(at(&world, plan, size).await?);
+        site.leave(world).await?;
+    }
+    Ok(figures)
+}
+
+async fn at(world: &World, plan: &Plan, size: u64) -> anyhow::Result<Vec<Figure>> {
+    let key = http::key(world).await?.1;
+    history::grow(world, size).await?;
+    follow(world).await?;
+    let mut board = Board::default();
+    for counts in plan.rounds() {
+        let before = world.head().await?;
+        let commands = append::execute(world, plan).await?;
+        let post = Post::Command { key: key.clone() };
+        let posts = http::serving(world, &[Role::Api], &post, plan).await?;
+        let events = world.head().await? - before;
+        let (relayed, slowest) = follow(world).await?;
+        if counts {
+            board.note(&format!("append_{size}"), commands);
+            board.note(&format!("http_{size}"), posts);
+            board.note(&format!("relay_{size}"), Sample::whole(events, relayed));
+            board.note(&format!("projection_{size}"), Sample::whole(events, slowest));
+        }
+    }
+    Ok(board.figures())
+}
+
+/// Lets everything follow to the end of the log; gives what the relay and the slowest read model
+/// took.
+async fn follow(world: &World) -> anyhow::Result<(std::time::Duration, std::time::Duration)> {
+    let relayed = relay::catch_up(world).await?;
+    let projected = projection::catch_up(world, Status::Live).await?;
+    Ok((relayed, projected.into_values().max().unwrap_or_default()))
+}

@@ -1,0 +1,114 @@
+//! Doing it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use tokio::time::{sleep, timeout};
+
+use super::{Fault, Loss, Server};
+use crate::{proxy::Proxy, world::World};
+
+/// The server of a stream may be away itself.
+const REQUEST: Duration = Duration::from_secs(3);
+
+pub async fn inject(world: Arc<World>, fault: Fault) {
+    match fault {
+        Fault::Kill { role, down } => world.fleet.kill(role, down),
+        Fault::Freeze { role, time } => {
+            if let Some(pid) = world.fleet.freeze(role) {
+                sleep(time).await;
+                world.fleet.go_on(role, pid);
+            }
+        }
+        Fault::StopPostgres { down } => {
+            let mut postgres = world.postgres.lock().await;
+            postgres.stop_immediately().await;
+            sleep(down).await;
+            postgres.restart().await;
+        }
+        Fault::KillPostgres { down } => {
+            let mut postgres = world.postgres.lock().await;
+            postgres.kill().await;
+            sleep(down).await;
+            postgres.restart().await;
+        }
+        Fault::KillNats { down } => lose_nats(&world, None, down).await,
+        Fault::LoseStorage { loss, down } => lose_nats(&world, Some(loss), down).await,
+        Fault::PurgeEvents => on_stream(&world, "EVENTS", false).await,
+        Fault::RemoveStream { name } => on_stream(&world, name, true).await,
+        Fault::CutWhileFilling { cuts, pause } => {
+            on_stream(&world, "EVENTS", true).await;
+            for _ in 0..cuts {
+                sleep(pause).await;
+                world.to_nats.cut();
+            }
+        }
+        // It ends early when the server does.
+        Fault::RepeatJobs { time } => drop(timeout(time, repeat_jobs(&world)).await),
+        Fault::Cut(server) => proxy(&world, server).cut(),
+        Fault::Slow { server, delay, time } => {
+            proxy(&world, server).delay(delay);
+            sleep(time).await;
+            proxy(&world, server).delay(Duration::ZERO);
+        }
+        Fault::Hold { server, time } => {
+            proxy(&world, server).hold(true);
+            sleep(time).await;
+            proxy(&world, server).hold(false);
+        }
+    }
+}
+
+fn proxy(world: &World, server: Server) -> &Proxy {
+    match server {
+        Server::Postgres => &world.to_postgres,
+        Server::Nats => &world.to_nats,
+    }
+}
+
+async fn lose_nats(world: &World, loss: Option<Loss>, down: Duration) {
+    let mut nats = world.nats.lock().await;
+    nats.kill().await;
+    if let Some(loss) = loss {
+        loss.inflict(&nats.store_dir());
+    }
+    sleep(down).await;
+    nats.restart().await;
+}
+
+/// As an operator would in a hurry, past everything of the platform.
+async fn on_stream(world: &World, name: &str, remove: bool) {
+    // Not while the server is being killed: the fault would come to nothing.
+    let _nats = world.nats.lock().await;
+    let work = async {
+        let client = async_nats::connect(&world.nats_url).await?;
+        let jetstream = async_nats::jetstream::new(client);
+        if remove {
+            jetstream.delete_stream(name).await?;
+        } else {
+            jetstream.get_stream(name).await?.purge().await?;
+        }
+        Ok::<(), async_nats::Error>(())
+    };
+    // There is nothing to lose where the stream is being made again just now.
+    if let Ok(Err(error)) = timeout(REQUEST, work).await {
+        println!("          {name} was left alone: {error}");
+    }
+}
+
+const COPY: &str = "Storm-Copy";
+
+/// Publishes a copy of every job as soon as it is published.
+async fn repeat_jobs(world: &World) -> Result<(), async_nats::Error> {
+    let client = async_nats::connect(&world.nats_url).await?;
+    let mut jobs = client.subscribe("jobs.>").await?;
+    while let Some(job) = jobs.next().await {
+        if job.headers.as_ref().is_some_and(|headers| headers.get(COPY).is_some()) {
+            continue;
+        }
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(COPY, "yes");
+        client.publish_with_headers(job.subject, headers, job.payload).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! What goes wrong, and when: all of it is known from the seed before the storm begins.
+
+mod inject;
+mod storage;
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{fleet, world, world::World};
+pub use storage::Loss;
+
+const SECONDS: u64 = 45;
+/// Between two faults, in milliseconds.
+const PAUSE: std::ops::Range<u64> = 400..1500;
+
+#[derive(Debug, Clone, Copy)]
+pub enum Server {
+    Postgres,
+    Nats,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    Kill {
+        role: usize,
+        down: Duration,
+    },
+    Freeze {
+        role: usize,
+        time: Duration,
+    },
+    /// Postgres is stopped in immediate mode.
+    StopPostgres {
+        down: Duration,
+    },
+    KillPostgres {
+        down: Duration,
+    },
+    KillNats {
+        down: Duration,
+    },
+    /// The nats-server is killed, and what it kept is not whole when it comes back.
+    LoseStorage {
+        loss: Loss,
+        down: Duration,
+    },
+    PurgeEvents,
+    RemoveStream {
+        name: &'static str,
+    },
+    Cut(Server),
+    Slow {
+        server: Server,
+        delay: Duration,
+        time: Duration,
+    },
+    Hold {
+        server: Server,
+        time: Duration,
+    },
+}
+
+pub struct Plan {
+    pub seed: u64,
+    pub seconds: u64,
+    faults: Vec<(Duration, Fault)>,
+}
+
+/// How often each kind of fault was injected.
+pub struct Injected(BTreeMap<&'static str, usize>);
+
+impl Plan {
+    pub fn from_environment() -> Self {
+        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+        let seconds = number("MILLRACE_STORM_SECONDS").unwrap_or(SECONDS);
+        let seed = number("MILLRACE_STORM_SEED").unwrap_or_else(|| rand::rng().random());
+        Self { seed, seconds, faults: schedule(seed, Duration::from_secs(seconds)) }
+    }
+
+    /// Chance for one part of the load, which the faults do not depend on.
+    pub fn chance(&self, part: u64) -> StdRng {
+        StdRng::seed_from_u64(self.seed.wrapping_add(1 + part))
+    }
+}
+
+/// Every kind of fault once in random order, then again, so that even a short storm has them all.
+fn schedule(seed: u64, length: Duration) -> Vec<(Duration, Fault)> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    let (mut faults, mut at) = (Vec::new(), Duration::ZERO);
+    loop {
+        let mut deck = Fault::deck(&mut chance);
+        deck.shuffle(&mut chance);
+        for fault in deck {
+            at += Duration::from_millis(chance.random_range(PAUSE));
+            if at > length {
+                return faults;
+            }
+            faults.push((at, fault));
+        }
+    }
+}
+
+impl Fault {
+    fn deck(chance: &mut StdRng) -> Vec<Self> {
+        let mut deck = Vec::new();
+        for pair in 0..fleet::ROLES.len() / 2 {
+            let mut either = || pair * 2 + chance.random_range(0..2);
+            let (one, another) = (either(), either());
+            deck.push(Self::Kill { role: one, down: time(chance, 0..1500) });
+            deck.push(Self::Freeze { role: another, time: time(chance, 200..4500) });
+        }
+        deck.push(Self::StopPostgres { down: time(chance, 0..1000) });
+        deck.push(Self::KillPostgres { down: time(chance, 0..1000) });
+        deck.push(Self::KillNats { down: time(chance, 0..1500) });
+        for loss in Loss::ALL {
+            deck.push(Self::LoseStorage { loss, down: time(chance, 0..500) });
+        }
+        deck.push(Self::PurgeEvents);
+        deck.push(Self::RemoveStream { name: "EVENTS" });
+        deck.push(Self::RemoveStream { name: "JOBS" });
+        let cuts = chance.random_range(5..15);
+        deck.push(Self::CutWhileFilling { cuts, pause: time(chance, 50..300) });
+        deck.push(Self::RepeatJobs { time: time(chance, 3000..8000) });
+        for server in [Server::Postgres, Server::Nats] {
+            deck.push(Self::Cut(server));
+            deck.push(Self::Hold { server, time: time(chance, 200..3000) });
+            let delay = time(chance, 20..400);
+            deck.push(Self::Slow { server, delay, time: time(chance, 1000..5000) });
+        }
+        deck
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Kill { role, .. } => match fleet::ROLES[role] {
+                "api" => "api killed",
+                "relay" => "relay killed",
+                "projector" => "projector killed",
+                "dispatcher" => "dispatcher killed",
+                _ => "worker killed",
+            },
+            Self::Freeze { .. } => "roles stopped for a while",
+            Self::StopPostgres { .. } => "Postgres stopped at once",
+            Self::KillPostgres { .. } => "Postgres killed",
+            Self::KillNats { .. } => "nats-server killed",
+            Self::LoseStorage { .. } => "stream storage lost",
+            Self::PurgeEvents => "EVENTS purged",
+            Self::RemoveStream { .. } => "streams removed",
+            Self::CutWhileFilling { .. } => "cuts while EVENTS was filled",
+            Self::RepeatJobs { .. } => "jobs handed out twice",
+            Self::Cut(_) => "connections cut",
+            Self::Slow { .. } => "connections slowed",
+            Self::Hold { .. } => "connections held",
+        }
+    }
+}
+
+fn time(chance: &mut StdRng, millis: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(chance.random_range(millis))
+}
+
+/// Injects the faults of the plan at their times; returns when all of them are over.
+pub async fn blow(world: &Arc<World>, plan: &Plan) -> Injected {
+    let begun = Instant::now();
+    let mut injected = Injected(BTreeMap::new());
+    let mut under_way = JoinSet::new();
+    for (at, fault) in plan.faults.clone() {
+        tokio::time::sleep_until(begun + at).await;
+        println!("{:>6.1} s  {fault:?}", at.as_secs_f64());
+        *injected.0.entry(fault.kind()).or_default() += 1;
+        under_way.spawn(inject::inject(Arc::clone(world), fault));
+    }
+    tokio::time::sleep_until(begun + Duration::from_secs(plan.seconds)).await;
+    while let Some(ended) = under_way.join_next().await {
+        ended.unwrap();
+    }
+    injected
+}
+
+impl fmt::Display for Injected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} faults (", self.0.values().sum::<usize>())?;
+        for (kind, count) in &self.0 {
+            write!(f, "{kind} {count}; ")?;
+        }
+        let full = if world::full_disk_is_possible() {
+            "the artifact store of a worker full throughout"
+        } else {
+            "no full disk, which only root can mount"
+        };
+        // The clocks of processes are those of the machine, which belongs to others too.
+        write!(f, "{full}; no clock jumped, as a process has none of its own)")
+    }
+}

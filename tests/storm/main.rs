@@ -1,0 +1,46 @@
+//! The whole platform under a mixed load while everything it stands on is killed, stopped, cut and
+//! emptied at random. Afterwards a checker that knows nothing of the journal's code looks at plain
+//! tables, plain messages and at what the clients wrote down, and says what was promised and broken.
+//!
+//! `MILLRACE_STORM_SECONDS` sets how long it blows, `MILLRACE_STORM_SEED` repeats the faults of an
+//! earlier storm.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod checker;
+mod faults;
+mod fleet;
+mod load;
+mod proxy;
+mod record;
+mod settle;
+mod subscribers;
+mod world;
+
+use std::{sync::Arc, time::Instant};
+
+use crate::{faults::Plan, load::Load, record::Record, subscribers::Subscribers, world::World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_storm() {
+    let plan = Plan::from_environment();
+    println!("kill_storm: {} s, seed {}", plan.seconds, plan.seed);
+    let begun = Instant::now();
+    let world = Arc::new(World::start().await);
+    let record = Arc::new(Record::default());
+    let subscribers = Subscribers::start(&world);
+    let load = Load::start(&world, &record, &plan);
+    println!("everything runs after {:.1?}", begun.elapsed());
+
+    let injected = faults::blow(&world, &plan).await;
+    println!("the storm is over after {:.1?}; settling", begun.elapsed());
+    load.settle().await;
+    settle::wait(&world, &record, &subscribers).await;
+    println!("settled after {:.1?}", begun.elapsed());
+
+    let verdict = checker::check(&world, &record, subscribers.end().await).await;
+    println!("kill_storm: {} s, seed {}: {injected}", plan.seconds, plan.seed);
+    println!("{}", record.summary());
+    println!("{}\nall of it in {:.1?}", verdict.summary(), begun.elapsed());
+    verdict.assert_kept(&world);
+}
