@@ -1,6 +1,6 @@
 //! The organisation and the key that an empty installation begins with.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
@@ -22,6 +22,7 @@ pub struct NewKey {
 
 /// How long a new key may take to be known to the front end.
 const KNOWN_WAIT: Duration = Duration::from_secs(5);
+const KNOWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Makes the first organisation and its key. `None` when there is one already.
 pub async fn prepare(journal: &Journal, views: &Views) -> anyhow::Result<Option<NewKey>> {
@@ -72,13 +73,22 @@ pub async fn issue_key(
     let context = operator(journal, organization);
     let id_text = organization.to_string();
     let issued = journal.execute::<Organization>(&context, &id_text, command).await?;
-    match views.open(organizations::NAME, Some(issued.position), KNOWN_WAIT).await {
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the key works when the views have caught up"),
-    }
+    wait_until_known(views, issued.position).await;
     Ok(NewKey { organization, id, secret })
 }
 
 pub fn operator(journal: &Journal, organization: OrganizationId) -> Context {
     Context::new(organization, Actor::Operator, journal.clock().new_id())
+}
+
+/// A projector that has only just started may not even have made the view yet.
+async fn wait_until_known(views: &Views, position: u64) {
+    let deadline = Instant::now() + KNOWN_WAIT;
+    while let Err(error) = views.open(organizations::NAME, Some(position), KNOWN_PAUSE).await {
+        if Instant::now() > deadline {
+            tracing::warn!(%error, "the key works when the views have caught up");
+            return;
+        }
+        tokio::time::sleep(KNOWN_PAUSE).await;
+    }
 }

@@ -87,6 +87,7 @@ CREATE TABLE relay_state (
 -- last, so that two batches cannot deadlock and positions are in commit order.
 --
 -- status: 0 appended, 1 the key was used before, 2 a claim is taken, 3 the version has moved.
+-- claim: for status 2 the number of that claim among those given.
 CREATE FUNCTION append_batch(
     given_at timestamptz,
     r_org uuid[], r_type text[], r_id text[], r_expected bigint[], r_count integer[],
@@ -95,13 +96,15 @@ CREATE FUNCTION append_batch(
     e_request integer[], e_aggregate_type text[], e_aggregate_id text[], e_sequence bigint[],
     e_type text[], e_version text[], e_payload text[], e_metadata text[], e_event uuid[],
     e_org uuid[], e_command uuid[], e_correlation uuid[], e_causation uuid[], e_actor text[],
-    OUT base bigint, OUT appended_at timestamptz, OUT status integer[]
+    OUT base bigint, OUT appended_at timestamptz, OUT status integer[], OUT claim bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     refused integer[];
+    held record;
     total bigint;
 BEGIN
     status := array_fill(0, ARRAY[cardinality(r_org)]);
+    claim := array_fill(NULL::bigint, ARRAY[cardinality(r_org)]);
 
     IF cardinality(array_remove(r_key, NULL)) > 0 THEN
         WITH given AS (
@@ -135,18 +138,30 @@ BEGIN
         )
         SELECT array_agg(DISTINCT g.request) INTO refused FROM given g
         WHERE NOT EXISTS (SELECT FROM taken t WHERE t.kind = g.kind AND t.key = g.key);
-        -- A claim that the aggregate holds already is no conflict. A later statement sees what
-        -- was committed while the insert waited.
-        IF refused IS NOT NULL THEN
-            SELECT array_agg(DISTINCT c.request) INTO refused
-            FROM unnest(c_request, c_kind, c_key, c_take) AS c(request, kind, key, take)
+        -- A claim that the aggregate holds already is no conflict, as long as the aggregate is at
+        -- the version that is expected: nothing else can take its claims away. A later statement
+        -- sees what was committed while the insert waited.
+        FOR held IN
+            SELECT c.request,
+                   coalesce(max(s.version), 0) <> r_expected[c.request] AS moved,
+                   min(c.number) FILTER (WHERE h.kind IS NULL) AS gone,
+                   min(c.number) FILTER (WHERE h.aggregate_type <> r_type[c.request]
+                                            OR h.aggregate_id <> r_id[c.request]) AS by_another
+            FROM unnest(c_request, c_kind, c_key, c_take)
+                WITH ORDINALITY AS c(request, kind, key, take, number)
             LEFT JOIN claims h ON h.kind = c.kind AND h.key = c.key
+            LEFT JOIN streams s
+              ON s.aggregate_type = r_type[c.request] AND s.aggregate_id = r_id[c.request]
             WHERE c.take AND c.request = ANY (refused)
-              AND (h.kind IS NULL OR h.aggregate_type <> r_type[c.request]
-                   OR h.aggregate_id <> r_id[c.request]);
-        END IF;
-        FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
-            status[refused[i]] := 2;
+            GROUP BY c.request
+        LOOP
+            claim[held.request] := coalesce(held.by_another, held.gone);
+            status[held.request] := CASE
+                WHEN held.by_another IS NOT NULL THEN 2
+                WHEN held.moved THEN 3
+                WHEN held.gone IS NOT NULL THEN 2
+                ELSE 0
+            END;
         END LOOP;
     END IF;
 

@@ -105,7 +105,7 @@ pub async fn read_all(
     limit: u32,
 ) -> Result<Vec<Recorded>, ReadError> {
     let events = query(executor, after, &Filter::default(), limit).await?;
-    for (expected, event) in (after + 1..).zip(&events) {
+    for (event, expected) in events.iter().zip(after.saturating_add(1)..) {
         if event.position != expected {
             return Err(ReadError::Hole { after: expected - 1, found: event.position });
         }

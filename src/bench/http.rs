@@ -5,12 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use domain::ids::OrganizationId;
 use journal::{Clock, SystemClock};
+use projections::Status;
 use tokio::sync::Mutex;
 
 use super::{
     IN_FLIGHT,
     figures::{Board, Figure, Sample},
     load::{self, Plan},
+    projection, relay,
     site::Site,
     stock::{self, Stock},
     wire::{self, Wire},
@@ -54,7 +56,7 @@ pub async fn run(site: &Site, plan: &Plan) -> anyhow::Result<Vec<Figure>> {
     for counts in plan.rounds() {
         let samples = [
             ("http", serving(&world, &[Role::Api], &command, plan).await?),
-            ("http_followed", serving(&world, &FOLLOWED, &command, plan).await?),
+            ("http_followed", followed(&world, &command, plan).await?),
             ("stock", drive(stock.address, Post::Stock("/stock"), plan.round, None).await?),
             ("raw", drive(stock.address, Post::Stock("/raw"), plan.round, None).await?),
         ];
@@ -86,6 +88,13 @@ pub async fn serving(
     };
     running.stop().await;
     sample
+}
+
+/// While everything follows that is there to follow, and has nothing else to catch up with.
+async fn followed(world: &World, command: &Post, plan: &Plan) -> anyhow::Result<Sample> {
+    relay::catch_up(world).await?;
+    projection::catch_up(world, Status::Live).await?;
+    serving(world, &FOLLOWED, command, plan).await
 }
 
 pub fn address(running: &Running) -> anyhow::Result<SocketAddr> {

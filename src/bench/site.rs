@@ -129,6 +129,8 @@ impl Site {
             let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database(number));
             connection.execute(drop.as_str()).await?;
         }
+        // A server that is about to end is not missed.
+        bus.client().drain().await?;
         Ok(())
     }
 }

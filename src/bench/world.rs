@@ -54,7 +54,7 @@ impl World {
 
     pub async fn stop(self) {
         self.appender.stop().await;
-        self.installation.journal.pool().close().await;
+        self.installation.close().await;
     }
 
     pub fn clock(&self) -> Arc<dyn Clock> {

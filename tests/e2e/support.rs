@@ -19,7 +19,7 @@ const PANICKED: i32 = 101;
 pub struct Millrace {
     pub folder: TempDir,
     environment: Vec<(String, String)>,
-    process: Option<Child>,
+    pub process: Option<Child>,
     pub base: String,
     pub key: String,
     http: reqwest::Client,

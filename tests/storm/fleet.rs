@@ -188,6 +188,11 @@ impl Drop for Fleet {
     }
 }
 
+/// The first of the two processes of a role.
+pub fn index(role: &str) -> usize {
+    ROLES.iter().position(|name| *name == role).unwrap()
+}
+
 pub fn name(index: usize) -> String {
     format!("{}-{}", ROLES[index], index % 2)
 }

@@ -10,6 +10,10 @@ use crate::{proxy::Proxy, world::World};
 
 /// The server of a stream may be away itself.
 const REQUEST: Duration = Duration::from_secs(3);
+const FILLING: Duration = Duration::from_secs(4);
+/// For a relay that goes on, to do what it had in mind.
+const AWAKE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 pub async fn inject(world: Arc<World>, fault: Fault) {
     match fault {
@@ -42,6 +46,18 @@ pub async fn inject(world: Arc<World>, fault: Fault) {
                 sleep(pause).await;
                 world.to_nats.cut();
             }
+        }
+        Fault::FillBehind { relay, delay } => {
+            let stopped = world.fleet.freeze(relay);
+            on_stream(&world, "EVENTS", true).await;
+            world.to_nats.delay(delay);
+            // It is not filled when there is nobody to do so, and then this is over soon.
+            let _ = timeout(FILLING, begun_to_fill(&world)).await;
+            if let Some(pid) = stopped {
+                world.fleet.go_on(relay, pid);
+            }
+            sleep(AWAKE).await;
+            world.to_nats.delay(Duration::ZERO);
         }
         // It ends early when the server does.
         Fault::RepeatJobs { time } => drop(timeout(time, repeat_jobs(&world)).await),
@@ -93,6 +109,19 @@ async fn on_stream(world: &World, name: &str, remove: bool) {
     // There is nothing to lose where the stream is being made again just now.
     if let Ok(Err(error)) = timeout(REQUEST, work).await {
         println!("          {name} was left alone: {error}");
+    }
+}
+
+async fn begun_to_fill(world: &World) -> Result<(), async_nats::Error> {
+    let client = async_nats::connect(&world.nats_url).await?;
+    let jetstream = async_nats::jetstream::new(client);
+    loop {
+        if let Ok(stream) = jetstream.get_stream("EVENTS").await
+            && stream.cached_info().state.last_sequence > 0
+        {
+            return Ok(());
+        }
+        sleep(LOOK).await;
     }
 }
 

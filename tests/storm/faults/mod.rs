@@ -50,6 +50,20 @@ pub enum Fault {
     RemoveStream {
         name: &'static str,
     },
+    /// EVENTS is removed, and the connections are cut again and again while it is filled.
+    CutWhileFilling {
+        cuts: u32,
+        pause: Duration,
+    },
+    /// EVENTS is removed while one relay is stopped, which goes on while the other fills it slowly.
+    FillBehind {
+        relay: usize,
+        delay: Duration,
+    },
+    /// Every job that is handed out is handed out twice, at the same moment.
+    RepeatJobs {
+        time: Duration,
+    },
     Cut(Server),
     Slow {
         server: Server,
@@ -122,6 +136,8 @@ impl Fault {
         deck.push(Self::RemoveStream { name: "JOBS" });
         let cuts = chance.random_range(5..15);
         deck.push(Self::CutWhileFilling { cuts, pause: time(chance, 50..300) });
+        let relay = fleet::index("relay") + chance.random_range(0..2);
+        deck.push(Self::FillBehind { relay, delay: time(chance, 10..60) });
         deck.push(Self::RepeatJobs { time: time(chance, 3000..8000) });
         for server in [Server::Postgres, Server::Nats] {
             deck.push(Self::Cut(server));
@@ -148,7 +164,8 @@ impl Fault {
             Self::LoseStorage { .. } => "stream storage lost",
             Self::PurgeEvents => "EVENTS purged",
             Self::RemoveStream { .. } => "streams removed",
-            Self::CutWhileFilling { .. } => "cuts while EVENTS was filled",
+            Self::CutWhileFilling { .. } => "EVENTS filled under cuts",
+            Self::FillBehind { .. } => "EVENTS filled behind a relay",
             Self::RepeatJobs { .. } => "jobs handed out twice",
             Self::Cut(_) => "connections cut",
             Self::Slow { .. } => "connections slowed",

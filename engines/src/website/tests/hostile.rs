@@ -162,10 +162,23 @@ fn an_invalid_chunked_encoding_leaves_the_headers_to_examine() {
 #[test]
 fn a_server_of_another_protocol_fails_the_scan() {
     let server = Server::raw(|mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
         until_closed(&mut stream);
     });
     assert_failed(&bounded(Scan::default(), &server), "not-http");
+}
+
+/// Whether its words are seen before or after the connection is given up is a matter of luck.
+#[test]
+fn a_server_that_speaks_first_fails_the_scan() {
+    let server = Server::raw(|mut stream| {
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+        until_closed(&mut stream);
+    });
+    let report = bounded(Scan::default(), &server);
+    assert_eq!(report.outcome(), EngineOutcome::Failed, "{report:#?}");
+    assert!(report.warns("not-http") || report.warns("unreachable"), "{report:#?}");
 }
 
 #[test]
