@@ -7,8 +7,30 @@ const MUTATIONS: usize = 6;
 const LONG: usize = 5000;
 /// What decoders have stumbled over before.
 const TOKENS: [&str; 24] = [
-    "\0", "\"", "\\", "\\u0000", "\\ud800", "{", "}", "[", "]", ":", ",", "@", "=", "-", "0",
-    "-1", "1e999", "18446744073709551616", "\u{feff}", "\u{202e}", "\u{e9}", "\n", "\r\n", " ",
+    "\0",
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud800",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "@",
+    "=",
+    "-",
+    "0",
+    "-1",
+    "1e999",
+    "18446744073709551616",
+    "\u{feff}",
+    "\u{202e}",
+    "\u{e9}",
+    "\n",
+    "\r\n",
+    " ",
 ];
 
 /// The configuration of a test: so many cases, or as many as `PROPTEST_CASES` says. Nothing is

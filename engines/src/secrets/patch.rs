@@ -175,11 +175,7 @@ fn hunk(line: &[u8]) -> Option<Hunk> {
     let (start, length) = range.split_once(',').unwrap_or((range, "1"));
     // No file has more lines, and counting on from one of these cannot overflow.
     let number = |text: &str| text.parse::<u32>().ok().map(u64::from);
-    Some(Hunk {
-        width: signs.checked_sub(1)?,
-        left: number(length)?,
-        line: number(start)?,
-    })
+    Some(Hunk { width: signs.checked_sub(1)?, left: number(length)?, line: number(start)? })
 }
 
 /// The path of a `+++` header; none when the file was deleted.

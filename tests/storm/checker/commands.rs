@@ -87,7 +87,7 @@ fn taken(
             let fits = |entry: &&Entry| {
                 stops.contains(&entry.event_type.as_str()) && entry.aggregate_id == *scan
             };
-            verdict.holds(effects.len() <= 1 && effects.iter().all(|entry| fits(entry)), || {
+            verdict.holds(effects.len() <= 1 && effects.iter().all(&fits), || {
                 format!("{command:?} was taken, and came to {effects:?}")
             });
             let upto = &log[..log.len().min(receipt.position as usize)];

@@ -11,7 +11,8 @@ use crate::secrets::{
     patch::Patches,
 };
 
-const PATCH: &[u8] = b"\0c1\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1,3 @@ fn x()\n one\n+two\n\
+const PATCH: &[u8] =
+    b"\0c1\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1,3 @@ fn x()\n one\n+two\n\
     +three\n-four\n\\ No newline at end of file\n\0c2\ndiff --cc b\n+++ \"b/\\303\\251\\t\"\n\
     @@@ -1,1 -1,1 +1,2 @@@\n++five\n +six\n";
 
