@@ -4,4 +4,5 @@
 mod dependencies;
 mod direction;
 mod metrics;
+mod schemas;
 mod sources;
