@@ -1,4 +1,7 @@
 -- The log. Only the journal writes these tables.
+--
+-- Ids and keys are compared byte by byte: it is quicker than by the rules of a language, and the
+-- order in which locks are taken must not depend on the collation of a database.
 
 CREATE TABLE log_head (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -12,8 +15,8 @@ CREATE TABLE log_head (
 INSERT INTO log_head (position, recorded_at) VALUES (0, '1970-01-01T00:00:00Z');
 
 CREATE TABLE streams (
-    aggregate_type text NOT NULL,
-    aggregate_id text NOT NULL,
+    aggregate_type text COLLATE "C" NOT NULL,
+    aggregate_id text COLLATE "C" NOT NULL,
     org_id uuid NOT NULL,
     version bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (aggregate_type, aggregate_id)
@@ -21,8 +24,8 @@ CREATE TABLE streams (
 
 -- The first seven columns are those of postgres-es.
 CREATE TABLE events (
-    aggregate_type text NOT NULL,
-    aggregate_id text NOT NULL,
+    aggregate_type text COLLATE "C" NOT NULL,
+    aggregate_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL CHECK (sequence > 0),
     event_type text NOT NULL,
     event_version text NOT NULL,
@@ -42,21 +45,21 @@ CREATE TABLE events (
 CREATE INDEX events_of_organization ON events (org_id, position);
 
 CREATE TABLE claims (
-    kind text NOT NULL,
-    key text NOT NULL,
-    aggregate_type text NOT NULL,
-    aggregate_id text NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    aggregate_type text COLLATE "C" NOT NULL,
+    aggregate_id text COLLATE "C" NOT NULL,
     org_id uuid NOT NULL,
     PRIMARY KEY (kind, key)
 );
 
 CREATE TABLE idempotency_keys (
     org_id uuid NOT NULL,
-    key text NOT NULL,
+    key text COLLATE "C" NOT NULL,
     request_hash bytea NOT NULL,
     -- The result: the aggregate as it was after the command.
-    aggregate_type text NOT NULL,
-    aggregate_id text NOT NULL,
+    aggregate_type text COLLATE "C" NOT NULL,
+    aggregate_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (org_id, key)
@@ -64,8 +67,8 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING brin (recorded_at);
 
 CREATE TABLE snapshots (
-    aggregate_type text NOT NULL,
-    aggregate_id text NOT NULL,
+    aggregate_type text COLLATE "C" NOT NULL,
+    aggregate_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL,
     state_version integer NOT NULL,
     state jsonb NOT NULL,
@@ -86,10 +89,14 @@ CREATE TABLE relay_state (
 -- key. Locks are taken in one order everywhere: keys, claims, streams, each sorted, and the head
 -- last, so that two batches cannot deadlock and positions are in commit order.
 --
+-- Hopeful, it expects keys and streams to be new where the caller says so, which is cheaper, and
+-- fails as a whole with a unique violation of idempotency_keys_pkey or streams_pkey where they are
+-- not. It is then called again without hope.
+--
 -- status: 0 appended, 1 the key was used before, 2 a claim is taken, 3 the version has moved.
 -- claim: for status 2 the number of that claim among those given.
 CREATE FUNCTION append_batch(
-    given_at timestamptz,
+    hopeful boolean, given_at timestamptz,
     r_org uuid[], r_type text[], r_id text[], r_expected bigint[], r_count integer[],
     r_key text[], r_hash bytea[],
     c_request integer[], c_take boolean[], c_kind text[], c_key text[],
@@ -101,12 +108,24 @@ CREATE FUNCTION append_batch(
 DECLARE
     refused integer[];
     held record;
+    wanted bigint;
+    opened bigint := 0;
+    moved bigint := 0;
     total bigint;
+    -- The number of each event among those that are appended; none for one that is refused.
+    nth bigint[];
 BEGIN
     status := array_fill(0, ARRAY[cardinality(r_org)]);
     claim := array_fill(NULL::bigint, ARRAY[cardinality(r_org)]);
 
-    IF cardinality(array_remove(r_key, NULL)) > 0 THEN
+    IF hopeful THEN
+        INSERT INTO idempotency_keys
+        SELECT org, key, hash, type, id, expected + count, given_at
+        FROM unnest(r_org, r_type, r_id, r_expected, r_count, r_key, r_hash)
+            AS g(org, type, id, expected, count, key, hash)
+        WHERE key IS NOT NULL
+        ORDER BY org, key COLLATE "C";
+    ELSIF cardinality(array_remove(r_key, NULL)) > 0 THEN
         WITH given AS (
             SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, r_key, r_hash)
                 WITH ORDINALITY AS g(org, type, id, expected, count, key, hash, request)
@@ -114,7 +133,7 @@ BEGIN
         ), taken AS (
             INSERT INTO idempotency_keys
             SELECT org, key, hash, type, id, expected + count, given_at FROM given
-            ORDER BY org, key
+            ORDER BY org, key COLLATE "C"
             ON CONFLICT DO NOTHING
             RETURNING org_id, key
         )
@@ -132,7 +151,7 @@ BEGIN
             WHERE take AND status[c.request] = 0
         ), taken AS (
             INSERT INTO claims
-            SELECT kind, key, type, id, org FROM given ORDER BY kind, key
+            SELECT kind, key, type, id, org FROM given ORDER BY kind COLLATE "C", key COLLATE "C"
             ON CONFLICT DO NOTHING
             RETURNING kind, key
         )
@@ -165,22 +184,23 @@ BEGIN
         END LOOP;
     END IF;
 
-    WITH given AS (
-        SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
-            WITH ORDINALITY AS g(org, type, id, expected, count, status, request)
-        WHERE g.status = 0 AND g.expected = 0 AND g.count > 0
-    ), opened AS (
+    IF hopeful THEN
         INSERT INTO streams
-        SELECT type, id, org, count FROM given ORDER BY type, id
-        ON CONFLICT DO NOTHING
-        RETURNING aggregate_type, aggregate_id
-    )
-    SELECT array_agg(g.request) INTO refused FROM given g
-    WHERE NOT EXISTS (SELECT FROM opened o
-                      WHERE o.aggregate_type = g.type AND o.aggregate_id = g.id);
-    FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
-        status[refused[i]] := 3;
-    END LOOP;
+        SELECT type, id, org, count
+        FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+            AS g(org, type, id, expected, count, status)
+        WHERE g.status = 0 AND g.expected = 0 AND g.count > 0
+        ORDER BY type COLLATE "C", id COLLATE "C";
+    ELSE
+        INSERT INTO streams
+        SELECT type, id, org, count
+        FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+            AS g(org, type, id, expected, count, status)
+        WHERE g.status = 0 AND g.expected = 0 AND g.count > 0
+        ORDER BY type COLLATE "C", id COLLATE "C"
+        ON CONFLICT DO NOTHING;
+    END IF;
+    GET DIAGNOSTICS opened = ROW_COUNT;
 
     IF EXISTS (SELECT FROM unnest(r_expected) AS e(expected) WHERE expected > 0) THEN
         PERFORM FROM streams s
@@ -189,19 +209,27 @@ BEGIN
         WHERE g.expected > 0
         ORDER BY s.aggregate_type, s.aggregate_id
         FOR UPDATE OF s;
-        WITH given AS (
-            SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
-                WITH ORDINALITY AS g(org, type, id, expected, count, status, request)
-            WHERE g.status = 0 AND g.expected > 0
-        ), moved AS (
-            UPDATE streams s SET version = s.version + g.count FROM given g
-            WHERE s.aggregate_type = g.type AND s.aggregate_id = g.id
-              AND s.version = g.expected AND s.org_id = g.org
-            RETURNING s.aggregate_type, s.aggregate_id
-        )
-        SELECT array_agg(g.request) INTO refused FROM given g
-        WHERE NOT EXISTS (SELECT FROM moved m
-                          WHERE m.aggregate_type = g.type AND m.aggregate_id = g.id);
+        UPDATE streams s SET version = s.version + g.count
+        FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+            AS g(org, type, id, expected, count, status)
+        WHERE g.status = 0 AND g.expected > 0
+          AND s.aggregate_type = g.type AND s.aggregate_id = g.id
+          AND s.version = g.expected AND s.org_id = g.org;
+        GET DIAGNOSTICS moved = ROW_COUNT;
+    END IF;
+
+    SELECT count(*) INTO wanted
+    FROM unnest(r_expected, r_count, status) AS g(expected, count, status)
+    WHERE g.status = 0 AND (g.expected > 0 OR g.count > 0);
+    IF opened + moved < wanted THEN
+        -- Those whose stream this transaction has not written.
+        SELECT array_agg(g.request) INTO refused
+        FROM unnest(r_type, r_id, r_expected, r_count, status)
+            WITH ORDINALITY AS g(type, id, expected, count, status, request)
+        WHERE g.status = 0 AND (g.expected > 0 OR g.count > 0)
+          AND NOT EXISTS (SELECT FROM streams s
+                          WHERE s.aggregate_type = g.type AND s.aggregate_id = g.id
+                            AND s.xmin = pg_current_xact_id()::xid);
         FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
             status[refused[i]] := 3;
         END LOOP;
@@ -223,25 +251,32 @@ BEGIN
           AND h.aggregate_type = r_type[c.request] AND h.aggregate_id = r_id[c.request];
     END IF;
 
-    SELECT count(*) INTO total FROM unnest(e_request) AS e(request) WHERE status[e.request] = 0;
+    IF status && ARRAY[1, 2, 3] THEN
+        SELECT array_agg(CASE WHEN taken THEN n END ORDER BY ordinal), max(n)
+        INTO nth, total
+        FROM (SELECT e.ordinal, status[e.request] = 0 AS taken,
+                     count(*) FILTER (WHERE status[e.request] = 0) OVER (ORDER BY e.ordinal) AS n
+              FROM unnest(e_request) WITH ORDINALITY AS e(request, ordinal)) AS numbered;
+    ELSE
+        nth := ARRAY(SELECT generate_series(1, cardinality(e_request)));
+        total := cardinality(nth);
+    END IF;
     UPDATE log_head
-    SET position = position + total, recorded_at = greatest(recorded_at, given_at)
-    RETURNING position - total, recorded_at INTO base, appended_at;
+    SET position = position + coalesce(total, 0), recorded_at = greatest(recorded_at, given_at)
+    RETURNING position - coalesce(total, 0), recorded_at INTO base, appended_at;
 
     INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
                         payload, metadata, position, event_id, org_id, recorded_at,
                         command_id, correlation_id, causation_id, actor)
     SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.type, e.version,
-           e.payload::json, e.metadata::json,
-           base + row_number() OVER (ORDER BY e.ordinal),
+           e.payload::json, e.metadata::json, base + e.nth,
            e.event, e.org, appended_at, e.command, e.correlation, e.causation, e.actor
-    FROM unnest(e_request, e_aggregate_type, e_aggregate_id, e_sequence, e_type, e_version,
+    FROM unnest(nth, e_aggregate_type, e_aggregate_id, e_sequence, e_type, e_version,
                 e_payload, e_metadata, e_event, e_org, e_command, e_correlation, e_causation,
                 e_actor)
-        WITH ORDINALITY AS e(request, aggregate_type, aggregate_id, sequence, type, version,
-                             payload, metadata, event, org, command, correlation, causation,
-                             actor, ordinal)
-    WHERE status[e.request] = 0;
+        AS e(nth, aggregate_type, aggregate_id, sequence, type, version, payload, metadata,
+             event, org, command, correlation, causation, actor)
+    WHERE e.nth IS NOT NULL;
 END $$;
 
 -- Events are never changed and never deleted.

@@ -74,7 +74,7 @@ impl Journal {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt::<A>(context, id, command.clone()).await {
+            match self.attempt::<A>(context, id, command.clone(), attempt == 1).await {
                 Err(ExecuteError::Append(AppendError::Conflict { .. }))
                     if attempt < ATTEMPTS && context.expected_version.is_none() =>
                 {
@@ -102,12 +102,16 @@ impl Journal {
         context: &Context,
         id: &str,
         command: A::Command,
+        first: bool,
     ) -> Result<Committed, ExecuteError<A::Error>>
     where
         A: Decide,
     {
         let (mut loaded, cached) = match self.inner.cache.get::<A>(id) {
             Some(loaded) => (loaded, true),
+            // What a state without events accepts needs no read: when the aggregate is there after
+            // all, the append refuses it and the next attempt reads.
+            None if first && creates::<A>(context, &command) => (Arc::new(Loaded::empty()), false),
             None => (Arc::new(self.load::<A>(id).await?), false),
         };
         let mut decision = decide(&loaded, context, command.clone());
@@ -276,6 +280,10 @@ where
         return Err(ExecuteError::VersionMismatch { expected, actual: loaded.version });
     }
     loaded.state.decide(command).map_err(ExecuteError::Refused)
+}
+
+fn creates<A: Decide>(context: &Context, command: &A::Command) -> bool {
+    matches!(decide::<A>(&Loaded::empty(), context, command.clone()), Ok(Decision::Accept(_)))
 }
 
 fn committed<A>(id: &str, loaded: &Loaded<A>, outcome: Outcome) -> Committed {

@@ -42,7 +42,7 @@ pub enum LoadError {
 type RepositoryError = cqrs_es::persist::PersistenceError;
 
 impl<A: Decide> Loaded<A> {
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { state: A::default(), version: 0, position: 0, org: None }
     }
 

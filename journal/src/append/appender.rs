@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppendError, AppendRequest, Appender, Head, advance,
-    batch::{self, Batch},
+    batch::{self, Batch, Hope},
     queue::{Reply, Verdict, Waiting},
     request::is_of_data,
 };
@@ -45,6 +45,8 @@ pub(crate) fn connect(pool: &PgPool) -> PgConnectOptions {
         ("default_transaction_isolation", r"read\ committed"),
         ("synchronous_commit", "on"),
         ("jit", "off"),
+        // A plan made while a table was small would otherwise read all of it when it has grown.
+        ("enable_seqscan", "off"),
     ])
 }
 
@@ -68,6 +70,7 @@ pub(super) struct Task {
     /// Requests that share something with one of the batch in the making.
     deferred: VecDeque<Waiting>,
     connection: Option<PgConnection>,
+    hope: Hope,
 }
 
 impl Task {
@@ -77,7 +80,15 @@ impl Task {
         head: Arc<Head>,
         waiting: mpsc::Receiver<Waiting>,
     ) -> Self {
-        Self { options, clock, head, waiting, deferred: VecDeque::new(), connection: None }
+        Self {
+            options,
+            clock,
+            head,
+            waiting,
+            deferred: VecDeque::new(),
+            connection: None,
+            hope: Hope::new(),
+        }
     }
 
     async fn run(mut self, stop: CancellationToken) {
@@ -211,7 +222,8 @@ impl Task {
         let mut verdicts = Vec::new();
         if !left.is_empty() {
             let reached;
-            (verdicts, reached) = batch::append(connection, &left, self.clock.now()).await?;
+            (verdicts, reached) =
+                batch::append(connection, &left, self.clock.now(), &mut self.hope).await?;
             head = head.max(Some(reached));
         }
         // It may even have happened while this try waited for it.

@@ -35,18 +35,57 @@ impl Batch {
     }
 }
 
+/// Whether keys and streams that requests take for new are expected to be new. That is cheaper, but
+/// where one is not, its whole batch is done twice.
+pub(super) struct Hope {
+    /// Batches still to be done without it.
+    wary: u32,
+}
+
+impl Hope {
+    /// Disappointments come in swarms: clients that try again do so together.
+    const WARY_BATCHES: u32 = 64;
+
+    pub fn new() -> Self {
+        Self { wary: 0 }
+    }
+
+    fn holds(&mut self) -> bool {
+        let holds = self.wary == 0;
+        self.wary = self.wary.saturating_sub(1);
+        holds
+    }
+
+    /// Whether the error is a key or a stream that was not new.
+    fn is_disappointed_by(&mut self, error: &sqlx::Error) -> bool {
+        let constraint = error.as_database_error().and_then(|error| error.constraint());
+        let disappointed = matches!(constraint, Some("idempotency_keys_pkey" | "streams_pkey"));
+        if disappointed {
+            self.wary = Self::WARY_BATCHES;
+        }
+        disappointed
+    }
+}
+
 /// Appends the requests, which touch nothing in common, in one transaction. Each gets its own
 /// verdict, in their order. Gives the position that the log then reaches.
 pub(super) async fn append(
     connection: &mut PgConnection,
     requests: &[&AppendRequest],
     now: Timestamp,
+    hope: &mut Hope,
 ) -> Result<(Vec<Verdict>, u64), sqlx::Error> {
     let mut columns = Columns::default();
     for (index, request) in requests.iter().enumerate() {
         columns.push(index as i32 + 1, request);
     }
-    let outcome = columns.call(connection, now).await?;
+    let hopeful = hope.holds();
+    let outcome = match columns.call(connection, hopeful, now).await {
+        Err(error) if hopeful && hope.is_disappointed_by(&error) => {
+            columns.call(connection, false, now).await?
+        }
+        outcome => outcome?,
+    };
     let mut verdicts = Vec::with_capacity(requests.len());
     let mut position = outcome.base;
     let claims = outcome.claim.iter().map(|number| columns.claimed(*number));
@@ -224,13 +263,15 @@ impl Columns {
     async fn call(
         &self,
         connection: &mut PgConnection,
+        hopeful: bool,
         now: Timestamp,
     ) -> Result<Outcome, sqlx::Error> {
         let row = sqlx::query(
             "SELECT base, appended_at, status, claim FROM append_batch(
                  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20, $21, $22, $23, $24, $25, $26)",
+                 $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         )
+        .bind(hopeful)
         .bind(now)
         .bind(&self.r_org)
         .bind(&self.r_type)

@@ -17,6 +17,8 @@ use crate::{Generation, Status, Views, event::with_causes};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// Batches behind the log at which speed counts more than the age of the next answer.
+const FAR_BEHIND: u64 = 4;
 /// How soon a held build is looked at again.
 const HELD: Duration = Duration::from_millis(5);
 /// A batch with more statements than this, each as slow as is allowed, is broken off as a whole.
@@ -182,8 +184,13 @@ impl Follower {
         self.position = position;
         self.status = status;
         self.lag.waits_since(None);
+        let behind = self.journal.watch_head().borrow().saturating_sub(position);
+        let catches_up = behind > FAR_BEHIND * u64::from(self.options.batch_events);
         let most = match status {
             Status::Building => self.options.rebuild_events,
+            Status::Ready | Status::Live | Status::Standby if catches_up => {
+                self.options.rebuild_events
+            }
             Status::Ready | Status::Live | Status::Standby => self.options.batch_events,
         };
         self.limit = (self.limit * 2).min(most).max(1);
