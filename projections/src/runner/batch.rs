@@ -4,7 +4,7 @@ use sqlx::{PgConnection, Row};
 
 use super::{
     Build, RunOptions,
-    isolate::{self, Letter},
+    isolate::{self, Care, Letter},
     tail::Slice,
 };
 use crate::Status;
@@ -77,31 +77,49 @@ pub(super) async fn apply(
     slice: &Slice,
     events_per_second: f64,
 ) -> Result<Outcome, Halt> {
+    for care in [Care::AsOne, Care::InParts] {
+        if let Some(outcome) =
+            attempt(journal, build, options, slice, events_per_second, care).await?
+        {
+            return Ok(outcome);
+        }
+    }
+    Ok(Outcome::Held)
+}
+
+/// None when the events cannot be applied as one.
+async fn attempt(
+    journal: &journal::Journal,
+    build: Build,
+    options: &RunOptions,
+    slice: &Slice,
+    events_per_second: f64,
+    care: Care,
+) -> Result<Option<Outcome>, Halt> {
     let (after, events) = (slice.after(), slice.events());
-    let mut transaction = journal.pool().begin().await?;
-    set(&mut transaction, "statement_timeout", options.statement_timeout.as_millis().to_string())
-        .await?;
+    let mut transaction = journal.pool().begin_with(begin(options)).await?;
     let Some(locked) = Locked::take(&mut transaction, build).await? else {
-        return Ok(Outcome::Gone);
+        return Ok(Some(Outcome::Gone));
     };
     if locked.position != after {
-        return Ok(Outcome::Moved { position: locked.position, status: locked.status });
+        return Ok(Some(Outcome::Moved { position: locked.position, status: locked.status }));
     }
     let allowed = match locked.hold_at {
         Some(hold) => hold.saturating_sub(after).min(events.len() as u64) as usize,
         None => events.len(),
     };
     if allowed == 0 {
-        return Ok(Outcome::Held);
+        return Ok(Some(Outcome::Held));
     }
     if locked.status == Status::Building {
         // A batch lost in a crash is applied again; nobody has seen it.
-        set(&mut transaction, "synchronous_commit", "off".to_owned()).await?;
+        sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
     }
     let events = &events[..allowed];
-    let letters =
-        isolate::apply(&mut transaction, build, &locked.schema, events, locked.dead_letters > 0)
-            .await?;
+    let has_letters = locked.dead_letters > 0;
+    let applied =
+        isolate::apply(&mut transaction, build, &locked.schema, events, has_letters, care).await?;
+    let Some(letters) = applied else { return Ok(None) };
     let count = locked.dead_letters + letters.len() as u64;
     if !letters.is_empty() {
         if count > options.max_dead_letters {
@@ -113,21 +131,14 @@ pub(super) async fn apply(
     checkpoint(&mut transaction, build, position, count, events_per_second).await?;
     transaction.commit().await?;
     report(build, &letters);
-    Ok(Outcome::Applied { position, status: locked.status })
+    Ok(Some(Outcome::Applied { position, status: locked.status }))
 }
 
-/// Until the end of the transaction.
-async fn set(
-    connection: &mut PgConnection,
-    setting: &str,
-    value: String,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config($1, $2, true)")
-        .bind(setting)
-        .bind(value)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Begins a transaction in one round trip with what holds in it. A plan that was made while a table
+/// was small would read all of it when it has grown, so rows are always looked up.
+fn begin(options: &RunOptions) -> String {
+    let timeout_ms = options.statement_timeout.as_millis();
+    format!("BEGIN; SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL enable_seqscan = off")
 }
 
 async fn checkpoint(

@@ -24,18 +24,29 @@ pub(crate) struct Letter<'e> {
     pub parked: bool,
 }
 
+/// How a batch is applied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// All of it at once: nothing is expected to fail.
+    AsOne,
+    /// So that what fails can be told from the rest.
+    InParts,
+}
+
 /// Aggregates by type and id, and the position after which their events have to wait.
 type Blocked = HashMap<(String, String), u64>;
 
 /// Applies what can be applied; gives the rest. Only a database fault is an error, and then
-/// nothing may be committed.
+/// nothing may be committed; nor may anything when it gives none, because the events cannot be
+/// applied as one.
 pub(super) async fn apply<'e>(
     connection: &mut PgConnection,
     build: Build,
     schema: &str,
     events: &'e [LogEvent],
     has_dead_letters: bool,
-) -> Result<Vec<Letter<'e>>, sqlx::Error> {
+    care: Care,
+) -> Result<Option<Vec<Letter<'e>>>, sqlx::Error> {
     let mut whole: Vec<_> = events.iter().filter(|event| build.projection.folds(event)).collect();
     let mut blocked = Blocked::new();
     if has_dead_letters {
@@ -51,6 +62,13 @@ pub(super) async fn apply<'e>(
         fail(&mut blocked, event, error.to_owned(), &mut letters);
         false
     });
+    if care == Care::AsOne {
+        return match build.projection.apply(connection, schema, &whole).await {
+            Ok(()) => Ok(Some(letters)),
+            Err(Fault::Database(error)) => Err(error),
+            Err(Fault::Event { .. } | Fault::Values(_)) => Ok(None),
+        };
+    }
     let mut parts = vec![whole];
     while let Some(mut part) = parts.pop() {
         part.retain(|event| blocked.is_empty() || !park(&blocked, event, &mut letters));
@@ -86,7 +104,7 @@ pub(super) async fn apply<'e>(
             }
         }
     }
-    Ok(letters)
+    Ok(Some(letters))
 }
 
 /// Gives true, and keeps the event, when it has to wait.
