@@ -1,4 +1,4 @@
-//! Folding a batch of events into the queue, in three statements.
+//! Folding a batch of events into the queue, in a few statements.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,21 +119,32 @@ async fn write(
         let query = format!("DELETE FROM {schema}.jobs WHERE job_id = ANY ($1)");
         sqlx::query(&query).bind(ended).execute(&mut *connection).await?;
     }
-    let rows: Vec<_> = queue.values().flatten().map(Columns::from).collect();
-    if rows.is_empty() {
-        return Ok(());
+    let (known, new): (Vec<_>, Vec<_>) =
+        queue.values().flatten().partition(|job| before.contains(&job.job_id));
+    if !new.is_empty() {
+        let query = format!(
+            "INSERT INTO {schema}.jobs ({COLUMNS})
+             SELECT {COLUMNS} FROM json_populate_recordset(null::{schema}.jobs, $1::json)"
+        );
+        sqlx::query(&query).bind(to_json(&new)?).execute(&mut *connection).await?;
     }
-    let json = serde_json::to_string(&rows).map_err(|error| Fault::Values(error.to_string()))?;
-    let set: Vec<_> =
-        COLUMNS.split(',').map(|column| format!("{column} = excluded.{column}")).collect();
-    let query = format!(
-        "INSERT INTO {schema}.jobs ({COLUMNS})
-         SELECT {COLUMNS} FROM json_populate_recordset(null::{schema}.jobs, $1::json)
-         ON CONFLICT (job_id) DO UPDATE SET {}",
-        set.join(", ")
-    );
-    sqlx::query(&query).bind(json).execute(connection).await?;
+    if !known.is_empty() {
+        let set: Vec<_> =
+            COLUMNS.split(',').map(|column| format!("{column} = new.{column}")).collect();
+        let query = format!(
+            "UPDATE {schema}.jobs AS job SET {}
+             FROM json_populate_recordset(null::{schema}.jobs, $1::json) AS new
+             WHERE job.job_id = new.job_id",
+            set.join(", ")
+        );
+        sqlx::query(&query).bind(to_json(&known)?).execute(connection).await?;
+    }
     Ok(())
+}
+
+fn to_json(jobs: &[&JobRow]) -> Result<String, Fault> {
+    let rows: Vec<_> = jobs.iter().map(|job| Columns::from(*job)).collect();
+    serde_json::to_string(&rows).map_err(|error| Fault::Values(error.to_string()))
 }
 
 /// A row of the table by the names of its columns.

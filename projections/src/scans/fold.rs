@@ -19,6 +19,8 @@ use crate::event::storable;
 #[derive(Debug, Default)]
 pub(super) struct ScanFold<'e> {
     pub row: Option<ScanRow>,
+    /// The tables hold the scan already.
+    pub stored: bool,
     /// Engine and fingerprint of findings that the scan has already.
     pub seen: HashSet<(Engine, String)>,
     /// The findings that were there before are gone.

@@ -40,7 +40,8 @@ pub(super) async fn apply(
     }
     delete_cleared(connection, schema, &folds).await?;
     insert_findings(connection, schema, &folds).await?;
-    upsert(connection, schema, &folds).await
+    insert(connection, schema, &folds).await?;
+    update(connection, schema, &folds).await
 }
 
 type Given<'e> = (&'e LogEvent, Uuid, &'e ScanEvent);
@@ -78,7 +79,10 @@ async fn load<'e>(
     for row in &rows {
         // A row that cannot be read is a fault of the tables, not of an event.
         let row = ScanRow::from_row(row).map_err(Fault::Database)?;
-        folds.insert(row.id.uuid(), ScanFold { row: Some(row), ..ScanFold::default() });
+        folds.insert(
+            row.id.uuid(),
+            ScanFold { row: Some(row), stored: true, ..ScanFold::default() },
+        );
     }
     Ok(folds)
 }
@@ -179,26 +183,42 @@ async fn insert_findings(
     Ok(())
 }
 
-async fn upsert(
+/// Those that the tables do not hold yet, without a look for each.
+async fn insert(
     connection: &mut PgConnection,
     schema: &str,
     folds: &Folds<'_>,
 ) -> Result<(), Fault> {
-    let rows: Vec<_> =
-        folds.values().filter_map(|fold| fold.row.as_ref()).map(Columns::from).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let set: Vec<_> =
-        COLUMNS.split(',').map(|column| format!("{column} = excluded.{column}")).collect();
+    let Some(rows) = rows(folds, false)? else { return Ok(()) };
     let query = format!(
         "INSERT INTO {schema}.scans ({COLUMNS}, target_kind)
-         SELECT {COLUMNS}, target_kind FROM json_populate_recordset(null::{schema}.scans, $1::json)
-         ON CONFLICT (scan_id) DO UPDATE SET {}",
+         SELECT {COLUMNS}, target_kind FROM json_populate_recordset(null::{schema}.scans, $1::json)"
+    );
+    sqlx::query(&query).bind(rows).execute(connection).await?;
+    Ok(())
+}
+
+async fn update(
+    connection: &mut PgConnection,
+    schema: &str,
+    folds: &Folds<'_>,
+) -> Result<(), Fault> {
+    let Some(rows) = rows(folds, true)? else { return Ok(()) };
+    let set: Vec<_> = COLUMNS.split(',').map(|column| format!("{column} = new.{column}")).collect();
+    let query = format!(
+        "UPDATE {schema}.scans AS scan SET {}
+         FROM json_populate_recordset(null::{schema}.scans, $1::json) AS new
+         WHERE scan.scan_id = new.scan_id",
         set.join(", ")
     );
-    sqlx::query(&query).bind(to_json(&rows)?).execute(connection).await?;
+    sqlx::query(&query).bind(rows).execute(connection).await?;
     Ok(())
+}
+
+fn rows(folds: &Folds<'_>, stored: bool) -> Result<Option<String>, Fault> {
+    let folds = folds.values().filter(|fold| fold.stored == stored);
+    let rows: Vec<_> = folds.filter_map(|fold| fold.row.as_ref()).map(Columns::from).collect();
+    if rows.is_empty() { Ok(None) } else { to_json(&rows).map(Some) }
 }
 
 /// A row of the table by the names of its columns; Postgres passes over the rest.
