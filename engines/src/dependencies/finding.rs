@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use domain::scans::{Cvss, Finding, FindingStatus, Location, Package as FoundPackage, Severity};
 use sha2::{Digest, Sha256};
 
-use super::{cvss, lockfiles::Package, purl};
+use super::{
+    cvss,
+    lockfiles::{GO_STANDARD_LIBRARY, Package},
+    purl,
+};
 use crate::advisories::{Advisory, Ecosystem};
 
 /// CWE-1395, dependency on a vulnerable third-party component.
@@ -97,7 +101,7 @@ pub fn finding(ecosystem: Ecosystem, path: &str, package: &Package, found: Match
             commit: None,
         },
         evidence: Some(format!("{} {}", package.name, package.version)),
-        fix: Some(fix(package, &fixed_in)),
+        fix: Some(fix(ecosystem, package, &fixed_in)),
         references: advisory.references,
         aliases: advisory.aliases,
         package: Some(FoundPackage {
@@ -116,7 +120,7 @@ fn highest_score(advisory: &Advisory) -> Option<Cvss> {
         .iter()
         .filter_map(|score| {
             let vector = score.vector.trim_end_matches('/').to_owned();
-            Some(Cvss { score: cvss::base_score(&vector)?, vector })
+            Some(Cvss { score: cvss::score(&vector)?, vector })
         })
         .max_by(|a, b| a.score.total_cmp(&b.score))
 }
@@ -140,8 +144,11 @@ fn severity(advisory: &Advisory, cvss: Option<&Cvss>) -> Severity {
     }
 }
 
-fn fix(package: &Package, fixed_in: &[String]) -> String {
+fn fix(ecosystem: Ecosystem, package: &Package, fixed_in: &[String]) -> String {
     match fixed_in {
+        [first, ..] if ecosystem == Ecosystem::Go && package.name == GO_STANDARD_LIBRARY => {
+            format!("Build with Go {first} or later: raise the toolchain or go line of go.mod.")
+        }
         [] => format!(
             "No version with a fix is known. Replace {} or make sure that the affected part is \
              not used.",

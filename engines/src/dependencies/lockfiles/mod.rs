@@ -9,6 +9,8 @@ mod python;
 mod requirements;
 mod yarn;
 
+pub use go::STANDARD_LIBRARY as GO_STANDARD_LIBRARY;
+
 use crate::advisories::Ecosystem;
 
 /// Packages read from one file.

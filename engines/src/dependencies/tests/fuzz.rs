@@ -142,9 +142,12 @@ proptest! {
 
     #[test]
     fn a_score_is_between_0_and_10(
-        vector in mutated(vec![b"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H".to_vec()]),
+        vector in mutated(vec![
+            b"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H".to_vec(),
+            b"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:P".to_vec(),
+        ]),
     ) {
-        if let Some(score) = cvss::base_score(&String::from_utf8_lossy(&vector)) {
+        if let Some(score) = cvss::score(&String::from_utf8_lossy(&vector)) {
             prop_assert!((0.0..=10.0).contains(&score), "{score}");
         }
     }

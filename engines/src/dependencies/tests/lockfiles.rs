@@ -133,11 +133,36 @@ fn go() {
             "example.org/d/v2@v2.0.0"
         ]
     );
+    assert_eq!(read(Kind::GoMod, text).unpinned, ["stdlib"]);
     let sum = "example.org/a v1.0.0 h1:x=\nexample.org/a v1.0.0/go.mod h1:y=\n\
         example.org/b v0.9.0/go.mod h1:z=\n";
     assert_eq!(names(Kind::GoSum, sum), ["example.org/a@v1.0.0"]);
     assert!(matches!(Kind::GoMod.read(b"not go"), Err(LockFileError::Shape)));
     assert!(Kind::GoSum.read(b"<<<<<<< HEAD\n").is_err());
+}
+
+#[test]
+fn the_standard_library_of_go_has_the_version_of_the_toolchain() {
+    for (lines, version) in [
+        ("go 1.22.3", "1.22.3"),
+        ("go 1.22.3\ntoolchain go1.23.1", "1.23.1"),
+        ("go 1.22\n\ntoolchain go1.22.9-own // built here", "1.22.9"),
+        ("go 1.22.3\ntoolchain default", "1.22.3"),
+        ("go 1.23rc2", "1.23.0-rc.2"),
+    ] {
+        let text = format!("module example.org/own\n{lines}\n");
+        assert_eq!(names(Kind::GoMod, &text), [format!("stdlib@{version}")], "{lines}");
+    }
+    // Without a release it is whatever is installed where the module is built.
+    for lines in ["go 1.22", "go 1.20\ntoolchain default", "go x.y.z", "go 1.22.3.4"] {
+        let read = read(Kind::GoMod, &format!("module example.org/own\n{lines}\n"));
+        assert!(read.packages.is_empty(), "{lines}");
+        assert_eq!(read.unpinned, ["stdlib"], "{lines}");
+    }
+    let neither = read(Kind::GoMod, "module example.org/own\n");
+    assert!(neither.packages.is_empty() && neither.unpinned.is_empty());
+    let toolchain = "module example.org/own\n\ngo 1.22.3\ntoolchain go1.22.5\n";
+    assert_eq!(read(Kind::GoMod, toolchain).packages[0].line, Some(4));
 }
 
 #[test]

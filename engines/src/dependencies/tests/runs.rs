@@ -135,6 +135,37 @@ fn an_affected_package_is_told_with_its_fix() {
 }
 
 #[test]
+fn the_standard_library_of_go_is_compared_too() {
+    let store = store(&[advisory(
+        "GO-2026-0001",
+        "stdlib",
+        json!([]),
+        json!({"affected": [{
+            "package": {"ecosystem": "Go", "name": "stdlib"},
+            "ranges": [{"type": "SEMVER", "events": [
+                {"introduced": "0"}, {"fixed": "1.22.5"},
+                {"introduced": "1.23.0-0"}, {"fixed": "1.23.0-rc.2"},
+            ]}],
+        }]}),
+    )]);
+    for (go, fixed_in) in
+        [("1.22.3", Some("1.22.5")), ("1.22.5", None), ("1.23rc1", Some("1.23.0-rc.2"))]
+    {
+        let root = tempfile::tempdir().unwrap();
+        let text = format!("module example.org/own\n\ngo {go}\n");
+        fs::write(root.path().join("go.mod"), text).unwrap();
+        let messages = scan(root.path(), Some(store.path()), &LIMITS);
+        let found = findings(&messages);
+        assert_eq!(found.len(), usize::from(fixed_in.is_some()), "{go}");
+        if let (Some(found), Some(fixed_in)) = (found.first(), fixed_in) {
+            let fix = found.fix.as_deref().unwrap();
+            assert!(fix.starts_with(&format!("Build with Go {fixed_in} or later")), "{fix}");
+            assert!(found.package.as_ref().unwrap().purl.starts_with("pkg:golang/stdlib@1.2"));
+        }
+    }
+}
+
+#[test]
 fn fingerprints_survive_moves_and_other_affected_versions() {
     let store = store(&[advisory("RUSTSEC-2026-0001", "leaky", json!([]), json!({}))]);
     let root = tempfile::tempdir().unwrap();
