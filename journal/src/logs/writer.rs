@@ -1,6 +1,6 @@
 //! Sends the lines of all jobs of this process, in order and many at a time.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_nats::{
     HeaderMap, Subject,
@@ -86,7 +86,7 @@ async fn send(bus: &Bus, lines: &[Line]) {
     }
 }
 
-/// Sends lines and waits for all answers; returns what was not stored, and why.
+/// Sends lines and waits for all answers; returns what is to be sent again, and why.
 async fn publish<'a>(bus: &Bus, lines: Vec<&'a Line>) -> Result<(), (Vec<&'a Line>, PublishError)> {
     let mut sent = Vec::with_capacity(lines.len());
     for line in &lines {
@@ -94,15 +94,28 @@ async fn publish<'a>(bus: &Bus, lines: Vec<&'a Line>) -> Result<(), (Vec<&'a Lin
     }
     let answers = sent.into_iter().map(|sent| async { sent?.await });
     let answers = future::join_all(answers).await;
-    let mut refused = Vec::new();
+    let (mut again, mut overtaken) = (Vec::new(), 0);
+    let mut stored = HashSet::new();
     let mut last = None;
-    for (line, answer) in lines.into_iter().zip(answers) {
-        if let Err(error) = answer {
-            refused.push(line);
-            last = Some(error);
+    for (line, answer) in lines.into_iter().zip(answers).rev() {
+        match answer {
+            Ok(_) => {
+                stored.insert(line.subject.as_str());
+            }
+            // Readers have seen what follows it: sent again it would be told in the wrong place.
+            Err(_) if stored.contains(line.subject.as_str()) => overtaken += 1,
+            Err(error) => {
+                again.push(line);
+                last = Some(error);
+            }
         }
     }
-    last.map_or(Ok(()), |error| Err((refused, error)))
+    if overtaken > 0 {
+        tracing::warn!(lines = overtaken, "lines of jobs were dropped: later ones were faster");
+        metrics::counter!("log_lines_dropped_total").increment(overtaken);
+    }
+    again.reverse();
+    last.map_or(Ok(()), |error| Err((again, error)))
 }
 
 async fn start(bus: &Bus, line: &Line) -> Result<PublishAckFuture, PublishError> {

@@ -82,6 +82,31 @@ async fn what_was_handed_over_is_stored_after_a_flush() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_refused_alone_is_never_told_after_later_ones() {
+    let nats = testkit::nats().await;
+    let bus = connect(&nats).await;
+    let logs = LogStream::open(&bus).await.unwrap();
+    let (org, jetstream) = (organization(), bus.jetstream());
+    let stream = jetstream.get_stream(bus.stream("LOGS")).await.unwrap();
+    let mut config = stream.cached_info().config.clone();
+    config.max_message_size = 1000;
+    jetstream.update_stream(&config).await.unwrap();
+    print(&logs, org, "scan_1", &["one", &"two".repeat(1000), "three"]).await;
+    let mut lines = logs.follow(org, "scan_1", None).await.unwrap();
+    for expected in ["one", "three"] {
+        assert_eq!(soon(lines.next()).await.unwrap().unwrap().1.text, expected);
+    }
+
+    // From now on the second line would be taken, were it sent again.
+    config.max_message_size = -1;
+    jetstream.update_stream(&config).await.unwrap();
+    print(&logs, org, "scan_1", &["four"]).await;
+    logs.flush().await;
+    let stored = texts(logs.stored(org, "scan_1", None).await.unwrap()).await;
+    assert_eq!(stored, ["one", "three", "four"]);
+}
+
+#[tokio::test]
 async fn a_long_line_is_cut_between_characters() {
     let nats = testkit::nats().await;
     let logs = LogStream::open(&connect(&nats).await).await.unwrap();
