@@ -13,4 +13,5 @@ mod logs;
 mod problems;
 mod reads;
 mod reports;
+mod sarif;
 mod support;

@@ -7,7 +7,7 @@ use crate::support::{Server, finding};
 
 const HOSTILE: &str = "</style><script>alert(1)</script>\u{202e}\"'&, =cmd\r\n\t\u{0}x";
 
-fn hostile() -> Finding {
+pub fn hostile() -> Finding {
     Finding {
         rule_id: "a b/<c>\"".to_owned(),
         title: format!("=1+1{HOSTILE}"),
@@ -31,7 +31,7 @@ fn hostile() -> Finding {
     }
 }
 
-fn warning() -> Warning {
+pub fn warning() -> Warning {
     Warning {
         code: "file-too-large".to_owned(),
         message: HOSTILE.replace('\u{0}', ""),

@@ -7,7 +7,7 @@ use projections::{
     scans::{FindingRow, ScanRow},
 };
 use serde_json::{Value, json};
-use url::Url;
+use url::{Position, Url};
 
 use super::{Renderer, verdict};
 
@@ -188,7 +188,7 @@ fn physical_location(location: &Location) -> Value {
             physical
         }
         Location::Url { url, .. } => {
-            let uri = Url::parse(url).map_or_else(|_| relative(url), |url| url.to_string());
+            let uri = Url::parse(url).map_or_else(|_| relative(url), |url| absolute(&url));
             json!({ "artifactLocation": { "uri": uri } })
         }
     }
@@ -197,21 +197,46 @@ fn physical_location(location: &Location) -> Value {
 /// A path as a relative reference (RFC 3986): only what needs no escape stays as it is. A colon
 /// would make a scheme of the first segment, an empty first segment a host.
 fn relative(path: &str) -> String {
-    let mut uri = String::with_capacity(path.len());
-    for byte in path.trim_start_matches('/').bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
+    escaped(path.trim_start_matches('/'), |_, byte| byte == b'/')
+}
+
+/// An address as a URI (RFC 3986), which allows less than browsers and their standard do.
+fn absolute(url: &Url) -> String {
+    let is_escape = |text: &str, at: usize| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let part = |text: &str, delimiters: &[u8]| {
+        escaped(text, |at, byte| match byte {
+            b'%' => is_escape(text, at),
+            _ => delimiters.contains(&byte) || b":/?@!$&'()*+,;=".contains(&byte),
+        })
+    };
+    let mut uri = part(&url[..Position::BeforePath], b"[]");
+    uri.push_str(&part(&url[Position::BeforePath..Position::AfterQuery], b""));
+    if let Some(fragment) = url.fragment() {
+        uri.push('#');
+        uri.push_str(&part(fragment, b""));
     }
     uri
 }
 
+/// Escapes every byte that is neither unreserved nor, at its place, plain.
+fn escaped(text: &str, is_plain: impl Fn(usize, u8) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || is_plain(at, byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 fn web_address(reference: &str) -> Option<String> {
     let url = Url::parse(reference).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.to_string())
+    matches!(url.scheme(), "http" | "https").then(|| absolute(&url))
 }
 
 const fn level(severity: Severity) -> &'static str {
@@ -245,5 +270,16 @@ mod tests {
         assert_eq!(relative("a b/#c?.é"), "a%20b/%23c%3F.%C3%A9");
         assert_eq!(relative("javascript:alert(1)"), "javascript%3Aalert%281%29");
         assert_eq!(relative("//evil/x"), "evil/x");
+    }
+
+    #[test]
+    fn an_address_becomes_a_uri_whatever_browsers_allow() {
+        for (address, uri) in [
+            ("https://example.org/a?b=c&d#e", "https://example.org/a?b=c&d#e"),
+            ("https://u:p@[::1]:8443/%41%zz%4", "https://u:p@[::1]:8443/%41%25zz%254"),
+            ("https://x/a b|c?q=[{^}]#f#`g", "https://x/a%20b%7Cc?q=%5B%7B%5E%7D%5D#f%23%60g"),
+        ] {
+            assert_eq!(absolute(&Url::parse(address).unwrap()), uri);
+        }
     }
 }
