@@ -3,7 +3,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --package millrace --bin millrace \
+    cargo build --locked --release --package millrace --features cloud-objects --bin millrace \
     && cp target/release/millrace /millrace
 
 FROM debian:bookworm-slim

@@ -1,6 +1,9 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test check bootstrap
+# The program of an S3-compatible server, in a Python environment of its own.
+S3_SERVER := $(abspath $(TARGET))/s3-server/bin/moto_server
+
+.PHONY: demo test test-objects check bootstrap
 
 # Scans this checkout and a weak little website, and keeps running until Ctrl-C; EXIT=1 ends by itself.
 demo: bootstrap
@@ -10,9 +13,20 @@ demo: bootstrap
 test: bootstrap
 	cargo test --locked --workspace
 
+# The object store in a bucket. It stands apart from `test` because it builds the clients of the clouds and
+# fetches a server written in Python, which nobody needs who has no bucket.
+test-objects: bootstrap $(S3_SERVER)
+	MILLRACE_TEST_S3=$(S3_SERVER) cargo test --locked --workspace --features millrace/cloud-objects --test e2e buckets
+
+$(S3_SERVER): ops/s3-server.txt
+	@ops/bootstrap.sh python3-venv
+	python3 -m venv $(dir $(@D))
+	$(@D)/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 check:
 	cargo fmt --all -- --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo test --locked --package millrace --test house
 	cargo run --locked --quiet --package millrace -- schemas --check
 

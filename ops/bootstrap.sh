@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs what Millrace needs besides Rust: Postgres 15+, nats-server 2.10+, git, bubblewrap, util-linux.
+# With the argument python3-venv also that, for the tests that run a server written in Python.
 # As root it installs what is missing with apt; otherwise it prints the one command to run and exits 1.
 # Does nothing, quickly, when everything is there. Debian 12 and later, Ubuntu 22.04 and later.
 set -eu
 
 POSTGRES_FLOOR=15
 NATS_FLOOR=2.10
+extra=${1:-}
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -39,6 +41,7 @@ missing() {
     have git || echo git
     have bwrap || echo bubblewrap
     have setpriv || echo util-linux
+    [ "$extra" != python3-venv ] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
 # Debian 12 carries nats-server 2.9. The next release's package runs on it as it is, so that release
@@ -111,7 +114,7 @@ if [ -n "$wanted" ]; then
     if [ "$(id -u)" -ne 0 ]; then
         say "missing or too old: $wanted_line"
         say "run this once, then start again:"
-        printf '\n    sudo %s\n\n' "$(realpath "$0")" >&2
+        printf '\n    sudo %s\n\n' "$(realpath "$0")${extra:+ $extra}" >&2
         exit 1
     fi
     have apt-get || die "missing or too old: $wanted_line; this machine has no apt, install them by its own means"

@@ -8,12 +8,12 @@ use std::{
 
 use anyhow::Context as _;
 use embedded::{DataDir, Nats, NatsOptions, Postgres, PostgresOptions};
-use journal::{Bus, BusOptions, Journal, LogArchive, SystemClock};
+use journal::{Bus, BusOptions, Journal, SystemClock};
 use projections::{View, ViewError, Views};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, endpoints, endpoints::Endpoints};
+use crate::{config::Config, endpoints, endpoints::Endpoints, objects::Objects};
 
 /// Longest wait for a connection; a command that waits longer is better refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -198,38 +198,6 @@ impl Installation {
         if tokio::time::timeout(CLOSE_PATIENCE, closed).await.is_err() {
             tracing::warn!("connections to Postgres are still in use");
         }
-    }
-}
-
-/// The folder or bucket of what is too large for the log.
-#[derive(Clone)]
-pub struct Objects {
-    pub store: Arc<dyn object_store::ObjectStore>,
-    /// Where workers look for advisory data.
-    pub advisories: PathBuf,
-}
-
-impl Objects {
-    pub fn open(config: &Config) -> anyhow::Result<Self> {
-        let folder = folder(config)?;
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("{} could not be made", folder.display()))?;
-        let folder = folder.canonicalize()?;
-        let store = object_store::local::LocalFileSystem::new_with_prefix(&folder)?;
-        Ok(Self { store: Arc::new(store), advisories: folder.join("advisories") })
-    }
-
-    pub fn log_archive(&self) -> LogArchive {
-        LogArchive::new(self.store.clone())
-    }
-}
-
-fn folder(config: &Config) -> anyhow::Result<PathBuf> {
-    match &config.objects.url {
-        None => Ok(config.data_dir.join("objects")),
-        Some(url) => url
-            .to_file_path()
-            .map_err(|()| anyhow::anyhow!("objects.url does not name a folder of this machine")),
     }
 }
 

@@ -10,6 +10,7 @@ mod first_start;
 mod http;
 mod installation;
 mod lifecycle;
+mod objects;
 mod roles;
 pub mod schemas;
 pub mod telemetry;

@@ -1,16 +1,9 @@
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
-use engines::advisories;
-use journal::{Clock, SystemClock};
 use url::Url;
 
-use crate::{cli::AdvisoriesCommand, config::Config, installation::Objects};
+use crate::{cli::AdvisoriesCommand, config::Config, objects::Objects};
 
 /// The advisories of all ecosystems together are well below it.
 const MAX_DOWNLOAD_BYTES: u64 = 2 << 30;
@@ -26,15 +19,9 @@ pub async fn run(config: &Config, command: AdvisoriesCommand) -> anyhow::Result<
         }
         _ => (PathBuf::from(&source), None),
     };
-    let report = import(&path, &objects.advisories).await?;
+    let report = objects.import_advisories(&path).await?;
     println!("{report}");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn import(source: &Path, folder: &Path) -> anyhow::Result<advisories::ImportReport> {
-    let (source, folder, now) = (source.to_owned(), folder.to_owned(), SystemClock.now());
-    let work = move || advisories::import(&source, &folder, now);
-    Ok(tokio::task::spawn_blocking(work).await??)
 }
 
 async fn download(url: Url) -> anyhow::Result<tempfile::NamedTempFile> {

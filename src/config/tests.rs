@@ -119,6 +119,39 @@ fn a_secret_is_shown_nowhere() {
 }
 
 #[test]
+fn a_bucket_is_named_without_keys_and_its_secret_is_masked() {
+    let url = |url: &str| with("", &[("MILLRACE_OBJECTS__URL", url)]).map(|c| c.objects);
+    for wrong in [
+        "https://x",
+        "file://elsewhere/x",
+        "s3://me:hunter2@mill/x",
+        "s3:///x",
+        "gs://mill?hunter2",
+        "az://mill:1",
+    ] {
+        let faults = url(wrong).unwrap_err();
+        assert!(faults.contains("objects.url: must "), "{faults}");
+        assert!(!faults.contains("hunter2"), "{faults}");
+    }
+    let faults = with("[objects]\nregion = 'x'\nsecret = 'hunter2'", &[]).unwrap_err();
+    assert!(faults.contains("objects.region: is of use with a bucket"), "{faults}");
+    assert!(faults.contains("objects.secret: is of use with a bucket"), "{faults}");
+    let file = "[objects]\nurl = 's3://mill/a/b'\nendpoint = 'http://x:1'\naccount = 'me'\nsecret = 'hunter2'";
+    match with(file, &[]) {
+        Ok(config) => {
+            assert!(cfg!(feature = "cloud-objects"));
+            let shown = format!("{config:?}{}", config.effective_toml_masked().unwrap());
+            assert!(!shown.contains("hunter2") && shown.contains("********"), "{shown}");
+        }
+        Err(faults) => {
+            assert!(!cfg!(feature = "cloud-objects"), "{faults}");
+            assert!(faults.contains("build it with `--features cloud-objects`"), "{faults}");
+            assert_eq!(faults.lines().count(), 2, "{faults}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_was_named_must_be_there_and_be_toml() {
     let missing = Config::from_sources(Some(Path::new("/nowhere/m.toml")), []).unwrap_err();
     assert!(missing.to_string().contains("/nowhere/m.toml: "), "{missing}");

@@ -12,17 +12,16 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use engines::advisories;
-use journal::{Clock, SystemClock};
 use projections::{Slice, organizations};
 use serde_json::json;
 
 use crate::{
     cli::{DemoArgs, Role},
-    config::{Config, Nats},
+    config::{self, Config, Nats},
     first_start,
-    installation::{Installation, Objects},
+    installation::Installation,
     lifecycle::{self, Started},
+    objects::Objects,
 };
 use client::Client;
 
@@ -36,9 +35,10 @@ pub async fn run(mut config: Config, arguments: DemoArgs) -> anyhow::Result<Exit
     config.scans.allowed_paths = vec![repository.clone()];
     config.scans.allowed_private_ranges = vec!["127.0.0.0/8".parse()?];
     // It never touches an installation that somebody works with.
-    (config.database.url, config.nats, config.objects.url) = (None, Nats::default(), None);
+    (config.database.url, config.nats) = (None, Nats::default());
+    config.objects = config::Objects::default();
     std::fs::create_dir_all(&config.data_dir)?;
-    import_sample(&config)?;
+    import_sample(&config).await?;
 
     let website = website::serve().await?;
     println!("starting Postgres, NATS and every role in {}", config.data_dir.display());
@@ -98,7 +98,7 @@ async fn key(started: &Started) -> anyhow::Result<String> {
 }
 
 /// Two real advisories about a package that this repository is built with.
-fn import_sample(config: &Config) -> anyhow::Result<()> {
+async fn import_sample(config: &Config) -> anyhow::Result<()> {
     let source = tempfile::tempdir()?;
     for (name, text) in [
         ("RUSTSEC-2026-0194.json", include_str!("advisories/RUSTSEC-2026-0194.json")),
@@ -107,7 +107,7 @@ fn import_sample(config: &Config) -> anyhow::Result<()> {
         std::fs::write(source.path().join(name), text)?;
     }
     let objects = Objects::open(config)?;
-    let report = advisories::import(source.path(), &objects.advisories, SystemClock.now())?;
+    let report = objects.import_advisories(source.path()).await?;
     ensure!(report.unreadable == 0, "the sample advisories could not be read");
     Ok(())
 }

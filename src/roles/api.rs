@@ -37,7 +37,7 @@ pub async fn start(
         jobs: JobStream::open(&installation.bus).await?,
         metrics: metrics.clone(),
         trace_link: Some(telemetry::link),
-        checks: vec![workers(installation)],
+        checks: vec![workers(installation), objects(installation)],
         options: options(&config.server),
     };
     let stop = stop.clone();
@@ -80,5 +80,13 @@ fn workers(installation: &Installation) -> Check {
                 }
             }
         })
+    })
+}
+
+fn objects(installation: &Installation) -> Check {
+    let objects = installation.objects.clone();
+    Check::new("object_store", Class::Degraded, move || {
+        let objects = objects.clone();
+        Box::pin(async move { objects.check().await })
     })
 }

@@ -147,7 +147,7 @@ fn scans(installation: &Installation, config: &Config, sandbox: Sandbox) -> anyh
         max_total_bytes: config.scans.max_total_bytes,
     };
     let options = scans::Options {
-        advisories: Some(installation.objects.advisories.clone()),
+        advisories: Some(installation.objects.advisories()),
         network,
         limits,
         memory_bytes,

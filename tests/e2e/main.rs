@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "cloud-objects")]
+mod buckets;
 mod installation;
 mod operator;
 mod roles;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Millrace, SlowSite, body};
 
-fn weak_repository(millrace: &Millrace, name: &str) -> std::path::PathBuf {
+pub fn weak_repository(millrace: &Millrace, name: &str) -> std::path::PathBuf {
     let folder = millrace.targets().join(name);
     fs::create_dir(&folder).unwrap();
     let token = ["ghp_", "1B4a8Xw2Zq9Lm7Rt5Kc3", "Vn6Yp0Hs4Jd8Fg2A"].concat();
@@ -18,7 +18,7 @@ fn weak_repository(millrace: &Millrace, name: &str) -> std::path::PathBuf {
     folder
 }
 
-fn advisory() -> Value {
+pub fn advisory() -> Value {
     json!({
         "schema_version": "1.7.0",
         "id": "RUSTSEC-0000-0001",

@@ -56,7 +56,7 @@ fn deny() -> Deny {
 fn built() -> Vec<Built> {
     let cargo = Command::new(env!("CARGO"))
         .args(["tree", "--workspace", "--locked", "--edges", "no-dev", "--prefix", "none"])
-        .args(["--no-dedupe", "--format", "{p}|{l}"])
+        .args(["--all-features", "--no-dedupe", "--format", "{p}|{l}"])
         .output()
         .unwrap();
     assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));

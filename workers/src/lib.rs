@@ -3,6 +3,7 @@
 //! The dispatcher hands waiting jobs to the stream, fairly and a little ahead of what the workers
 //! can run; the runtime runs them; the sweeper repairs what was lost on the way.
 
+pub mod advisories;
 pub mod checkout;
 pub mod dispatcher;
 mod hidden;

@@ -30,6 +30,16 @@ impl Ecosystem {
         Self::ALL.into_iter().find(|ecosystem| ecosystem.as_str() == text)
     }
 
+    /// The name of its manifest in a store.
+    pub fn manifest(self) -> String {
+        format!("{}.json", self.stem())
+    }
+
+    /// What the names of its files begin with.
+    pub(super) fn stem(self) -> String {
+        self.as_str().to_lowercase()
+    }
+
     /// The one spelling of a package's name.
     pub fn normalized(self, name: &str) -> Cow<'_, str> {
         match self {

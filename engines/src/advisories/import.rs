@@ -1,17 +1,12 @@
 use std::{
     collections::BTreeMap,
-    fmt,
-    fs::{self, File, TryLockError},
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use domain::Timestamp;
 
-use super::{
-    Ecosystem, Manifest, StoreError, Stored, osv::Document, source, store::MANIFEST,
-    writer::EcosystemWriter,
-};
+use super::{Ecosystem, Stored, osv::Document, source, writer::EcosystemWriter};
 
 /// Unreadable files that are named in a report.
 const MAX_NAMED: usize = 20;
@@ -27,7 +22,7 @@ pub struct ImportReport {
     /// Files that are no advisories; the first of them are named with the reason.
     pub unreadable: u64,
     pub unreadable_files: Vec<String>,
-    /// What the store now has of the ecosystems that were imported. Others are as before.
+    /// What the store now has of the ecosystems that were imported.
     pub ecosystems: BTreeMap<Ecosystem, Stored>,
 }
 
@@ -43,12 +38,8 @@ pub enum ImportError {
         .0.display()
     )]
     Nothing(PathBuf),
-    #[error("another import into {} is running", .0.display())]
-    Busy(PathBuf),
     #[error("cannot write the advisories to {}: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl fmt::Display for ImportReport {
@@ -81,8 +72,8 @@ impl ImportError {
 
 /// Reads the advisories of a folder or zip archive of OSV files into the store at `out_dir`.
 ///
-/// The ecosystems that the source speaks of are replaced as a whole, the others stay. When it fails
-/// the store is as it was.
+/// The ecosystems that the source speaks of are replaced as a whole, the others stay. Files that no
+/// manifest names any more are left there, and so are those of an import that failed.
 pub fn import(
     source: &Path,
     out_dir: &Path,
@@ -90,38 +81,21 @@ pub fn import(
 ) -> Result<ImportReport, ImportError> {
     let write = |error| ImportError::Write { path: out_dir.to_owned(), error };
     fs::create_dir_all(out_dir).map_err(write)?;
-    let lock = File::create(out_dir.join(".lock")).map_err(write)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(ImportError::Busy(out_dir.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(write(error)),
-    }
-    let mut manifest = match Manifest::read(out_dir) {
-        Ok(manifest) => manifest.unwrap_or_default(),
-        // It says to import again, so that has to work.
-        Err(StoreError::Damaged { .. }) => Manifest::default(),
-        Err(error) => return Err(error.into()),
-    };
     let mut report = ImportReport::default();
     let mut writers = BTreeMap::new();
-    let read = source::read(source, &mut |name, bytes| {
+    source::read(source, &mut |name, bytes| {
         take(name, bytes, out_dir, &mut writers, &mut report).map_err(write)
-    });
-    let written = read.and_then(|()| {
-        if writers.is_empty() {
-            return Err(ImportError::Nothing(source.to_owned()));
-        }
-        for (ecosystem, writer) in writers {
-            let stored = Stored { imported_at, files: writer.finish().map_err(write)? };
-            report.ecosystems.insert(ecosystem, stored);
-        }
-        manifest.ecosystems.extend(report.ecosystems.clone());
-        replace_manifest(out_dir, &manifest).map_err(write)
-    });
-    // Also after a failure: what the manifest does not name is of no use to anybody.
-    let cleaned = remove_unnamed(out_dir);
-    written?;
-    cleaned.map_err(write)?;
+    })?;
+    if writers.is_empty() {
+        return Err(ImportError::Nothing(source.to_owned()));
+    }
+    for (ecosystem, writer) in writers {
+        let stored = Stored::new(imported_at, writer.finish().map_err(write)?);
+        report.ecosystems.insert(ecosystem, stored);
+    }
+    for (ecosystem, stored) in &report.ecosystems {
+        stored.write(out_dir, *ecosystem).map_err(write)?;
+    }
     Ok(report)
 }
 
@@ -157,36 +131,6 @@ fn take(
             }
         };
         writer.add(package, &advisory)?;
-    }
-    Ok(())
-}
-
-fn replace_manifest(out_dir: &Path, manifest: &Manifest) -> io::Result<()> {
-    let temporary = out_dir.join("manifest.json.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
-    file.sync_all()?;
-    fs::rename(&temporary, out_dir.join(MANIFEST))?;
-    File::open(out_dir)?.sync_all()
-}
-
-/// Files of earlier imports, and of one that was ended in the middle.
-fn remove_unnamed(out_dir: &Path) -> io::Result<()> {
-    let manifest = Manifest::read(out_dir).map_err(io::Error::other)?.unwrap_or_default();
-    let named = |name: &str| {
-        manifest
-            .ecosystems
-            .values()
-            .any(|stored| stored.files.data == name || stored.files.index == name)
-    };
-    for entry in fs::read_dir(out_dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let ours = [".ndjson", ".index", ".new"].iter().any(|end| name.ends_with(end));
-        if ours && !named(name) {
-            fs::remove_file(entry.path())?;
-        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs::{self, File},
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -11,23 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Advisory, Ecosystem};
 
-pub const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A package with more than this in advisories is refused as damaged.
 const MAX_PACKAGE_BYTES: u64 = 256 * 1024 * 1024;
 const MAX_PACKAGES: usize = 4_000_000;
 
-/// What a store holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    format: u32,
-    pub ecosystems: BTreeMap<Ecosystem, Stored>,
-}
-
-/// The advisories of one ecosystem.
+/// The content of a manifest: what a store holds of one ecosystem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
+    format: u32,
     pub imported_at: Timestamp,
     #[serde(flatten)]
     pub files: Files,
@@ -44,12 +37,10 @@ pub struct Files {
 }
 
 /// An open store. It keeps reading the same advisories while others are imported.
-pub struct Advisories {
-    manifest: Manifest,
-    ecosystems: HashMap<Ecosystem, Open>,
-}
+pub struct Advisories(HashMap<Ecosystem, Open>);
 
 struct Open {
+    path: PathBuf,
     data: File,
     /// Offset and length of the advisories of a package.
     index: HashMap<String, (u64, u64)>,
@@ -65,36 +56,61 @@ pub enum StoreError {
     Damaged { path: PathBuf, error: String },
 }
 
-impl Default for Manifest {
-    fn default() -> Self {
-        Self { format: FORMAT, ecosystems: BTreeMap::new() }
+impl Stored {
+    pub(super) fn new(imported_at: Timestamp, files: Files) -> Self {
+        Self { format: FORMAT, imported_at, files }
+    }
+
+    /// Gives the reason when the bytes are no manifest of this version of the code.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let stored: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if stored.format != FORMAT {
+            return Err(format!("they have the format {}, not {FORMAT}", stored.format));
+        }
+        if ![&stored.files.data, &stored.files.index].into_iter().all(|name| is_plain(name)) {
+            return Err("the manifest names a file elsewhere".to_owned());
+        }
+        Ok(stored)
+    }
+
+    /// None when nothing was imported of the ecosystem.
+    pub fn read(folder: &Path, ecosystem: Ecosystem) -> Result<Option<Self>, StoreError> {
+        let path = folder.join(ecosystem.manifest());
+        match fs::read(&path) {
+            Ok(bytes) => match Self::parse(&bytes) {
+                Ok(stored) => Ok(Some(stored)),
+                Err(error) => Err(StoreError::Damaged { path, error }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::Read { path, error }),
+        }
+    }
+
+    /// Makes it the manifest of the ecosystem; the files that it names are there already.
+    pub fn write(&self, folder: &Path, ecosystem: Ecosystem) -> io::Result<()> {
+        let path = folder.join(ecosystem.manifest());
+        let temporary = path.with_extension("json.new");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&self.to_bytes()?)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    }
+
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
     }
 }
 
-impl Manifest {
-    /// None when nothing was imported yet.
-    pub fn read(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let path = folder.join(MANIFEST);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::Read { path, error }),
-        };
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            StoreError::Damaged { path: path.clone(), error: error.to_string() }
-        })?;
-        if manifest.format != FORMAT {
-            let error = format!("they have the format {}, not {FORMAT}", manifest.format);
-            return Err(StoreError::Damaged { path, error });
-        }
-        Ok(Some(manifest))
-    }
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.bytes().all(plain)
 }
 
 impl Advisories {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         match Self::open_once(folder) {
-            // An import may have replaced the files after the manifest was read.
+            // The files may have been replaced after their manifest was read.
             Err(StoreError::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
                 Self::open_once(folder)
             }
@@ -102,29 +118,24 @@ impl Advisories {
         }
     }
 
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     pub fn has(&self, ecosystem: Ecosystem) -> bool {
-        self.ecosystems.contains_key(&ecosystem)
+        self.0.contains_key(&ecosystem)
     }
 
     /// The advisories about a package, none when there are none. The name is normalized here.
     pub fn lookup(&self, ecosystem: Ecosystem, name: &str) -> Result<Vec<Advisory>, StoreError> {
-        let Some(open) = self.ecosystems.get(&ecosystem) else { return Ok(Vec::new()) };
+        let Some(open) = self.0.get(&ecosystem) else { return Ok(Vec::new()) };
         let Some((offset, length)) = open.index.get(ecosystem.normalized(name).as_ref()) else {
             return Ok(Vec::new());
         };
-        let path = || PathBuf::from(&self.manifest.ecosystems[&ecosystem].files.data);
-        let damaged = |error: String| StoreError::Damaged { path: path(), error };
+        let damaged = |error: String| StoreError::Damaged { path: open.path.clone(), error };
         if *length > MAX_PACKAGE_BYTES {
             return Err(damaged(format!("{length} bytes for one package")));
         }
         let mut bytes = vec![0; *length as usize];
         open.data
             .read_exact_at(&mut bytes, *offset)
-            .map_err(|error| StoreError::Read { path: path(), error })?;
+            .map_err(|error| StoreError::Read { path: open.path.clone(), error })?;
         serde_json::Deserializer::from_slice(&bytes)
             .into_iter()
             .collect::<Result<_, _>>()
@@ -132,24 +143,22 @@ impl Advisories {
     }
 
     fn open_once(folder: &Path) -> Result<Self, StoreError> {
-        let manifest =
-            Manifest::read(folder)?.ok_or_else(|| StoreError::Missing(folder.to_owned()))?;
         let mut ecosystems = HashMap::new();
-        for (ecosystem, stored) in &manifest.ecosystems {
-            let (data, _) = open_file(folder, &stored.files.data)?;
-            let index = read_index(folder, &stored.files.index)?;
-            ecosystems.insert(*ecosystem, Open { data, index });
+        for ecosystem in Ecosystem::ALL {
+            let Some(Stored { files, .. }) = Stored::read(folder, ecosystem)? else { continue };
+            let (data, path) = open_file(folder, &files.data)?;
+            let index = read_index(folder, &files.index)?;
+            ecosystems.insert(ecosystem, Open { path, data, index });
         }
-        Ok(Self { manifest, ecosystems })
+        if ecosystems.is_empty() {
+            return Err(StoreError::Missing(folder.to_owned()));
+        }
+        Ok(Self(ecosystems))
     }
 }
 
 fn open_file(folder: &Path, name: &str) -> Result<(File, PathBuf), StoreError> {
     let path = folder.join(name);
-    if name.contains('/') {
-        let error = "the manifest names a file elsewhere".to_owned();
-        return Err(StoreError::Damaged { path, error });
-    }
     match File::open(&path) {
         Ok(file) => Ok((file, path)),
         Err(error) => Err(StoreError::Read { path, error }),

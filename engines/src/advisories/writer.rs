@@ -100,7 +100,7 @@ struct Output {
 
 impl Output {
     fn create(folder: &Path, ecosystem: Ecosystem, extension: &'static str) -> io::Result<Self> {
-        let stem = ecosystem.as_str().to_lowercase();
+        let stem = ecosystem.stem();
         let temporary = folder.join(format!("{stem}.{extension}.new"));
         Ok(Self {
             folder: folder.to_owned(),
@@ -131,5 +131,5 @@ impl Output {
 }
 
 fn spool_path(folder: &Path, ecosystem: Ecosystem) -> PathBuf {
-    folder.join(format!("{}.spool.new", ecosystem.as_str().to_lowercase()))
+    folder.join(format!("{}.spool.new", ecosystem.stem()))
 }

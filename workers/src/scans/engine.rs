@@ -40,11 +40,12 @@ impl Scans {
         root: Option<&Path>,
         engines_left: usize,
     ) -> Result<(), JobError> {
+        let mut warnings = Warnings::new(engine);
+        self.prepare(job, engine, &mut warnings).await?;
         let (command, spec) = self.plan(job, request, engine, root, engines_left)?;
         let (fence, now) = (job.fence, job.now());
         job.execute::<Scan>(ScanCommand::StartEngine { fence, engine, now }).await?;
         job.log.progress(&format!("{engine}: started"));
-        let mut warnings = Warnings::new(engine);
         if let Some(warning) = self.checkouts.sandbox.warning() {
             warnings.say("sandbox-missing", warning.to_owned());
         }
@@ -67,6 +68,30 @@ impl Scans {
             now: job.now(),
         })
         .await
+    }
+
+    /// Sees that the newest advisories are here. Without them the older ones do, with a warning.
+    async fn prepare(
+        &self,
+        job: &JobContext,
+        engine: Engine,
+        warnings: &mut Warnings,
+    ) -> Result<(), JobError> {
+        let Some(advisories) =
+            self.options.advisories.as_ref().filter(|_| engine == Engine::Dependencies)
+        else {
+            return Ok(());
+        };
+        match job.cancel.run_until_cancelled(advisories.refresh()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                tracing::warn!(error = %crate::chain(&error), "advisories could not be refreshed");
+                let message = format!("newer advisories may have been published: {error}");
+                warnings.say("advisories-not-refreshed", message);
+                Ok(())
+            }
+            None => Err(JobError::retry("the attempt was cancelled")),
+        }
     }
 }
 

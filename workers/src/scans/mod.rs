@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use domain::scans::{Profile, RepositorySource, Scan, ScanCommand, Target};
 use engines::NetworkPolicy;
 
+use crate::advisories::Advisories;
 use crate::checkout::{Checkout, Checkouts, History};
 use crate::runtime::{Handler, JobContext, JobError};
 
@@ -29,8 +30,8 @@ use crate::runtime::{Handler, JobContext, JobError};
 pub struct Options {
     /// Called with the one argument `engine`; takes a specification on standard input.
     pub engine_program: PathBuf,
-    /// Folder with imported advisories, if there is one.
-    pub advisories: Option<PathBuf>,
+    /// Packages are compared with these, if there are any.
+    pub advisories: Option<Advisories>,
     pub network: NetworkPolicy,
     /// Of one engine. Its time is cut further so that every engine gets its share of the deadline.
     pub limits: engines::Limits,

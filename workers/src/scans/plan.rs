@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Scans;
 use super::request::Request;
+use crate::advisories::Advisories;
 use crate::runtime::{JobContext, JobError};
 use crate::sandbox::{Command, Limits};
 
@@ -60,7 +61,8 @@ impl Scans {
         match (engine, root, &request.target) {
             (Engine::Secrets, Some(root), _) => Ok(Work::Secrets { root }),
             (Engine::Dependencies, Some(root), _) => {
-                let advisories = self.options.advisories.as_ref().filter(|folder| folder.is_dir());
+                let advisories = self.options.advisories.as_ref().map(Advisories::copy);
+                let advisories = advisories.filter(|folder| folder.is_dir());
                 let advisories = advisories.map(|folder| command.bind_ro(folder, "/advisories"));
                 Ok(Work::Dependencies { root, advisories })
             }

@@ -56,7 +56,7 @@ proptest! {
         for entry in fs::read_dir(store.path()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if (name == "manifest.json") == manifest && name != ".lock" {
+            if name.ends_with(".json") == manifest {
                 let mut bytes = fs::read(&path).unwrap();
                 let at = at.index(bytes.len() + 1);
                 bytes.splice(at..at, damage.iter().copied());

@@ -213,7 +213,7 @@ fn without_advisories_nothing_is_called_clean() {
         assert!(warnings(&messages)[0].1.contains("millrace advisories import"));
         assert_eq!(outcome(&messages).0, EngineOutcome::Failed);
     }
-    fs::write(empty.path().join("manifest.json"), "{").unwrap();
+    fs::write(empty.path().join("crates.io.json"), "{").unwrap();
     let messages = scan(root.path(), Some(empty.path()), &LIMITS);
     assert_eq!(codes(&messages), ["advisories-unreadable", "advisories-missing"]);
     assert_eq!(outcome(&messages).0, EngineOutcome::Failed);
