@@ -148,6 +148,10 @@ pub enum KeysCommand {
         organization: domain::ids::OrganizationId,
         #[arg(long)]
         name: String,
+        /// Let it do over HTTP what concerns the whole installation, and see the dead letters of
+        /// every organisation.
+        #[arg(long)]
+        platform: bool,
     },
     List {
         #[arg(long)]

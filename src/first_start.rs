@@ -30,7 +30,9 @@ pub async fn prepare(journal: &Journal, views: &Views) -> anyhow::Result<Option<
         return Ok(None);
     }
     match create_organization(journal, "Default", SLUG).await {
-        Ok(organization) => Ok(Some(issue_key(journal, views, organization, "first key").await?)),
+        Ok(organization) => {
+            Ok(Some(issue_key(journal, views, organization, "first key", false).await?))
+        }
         // Another process was quicker, and shows the key.
         Err(ExecuteError::Append(AppendError::Claimed { .. })) => Ok(None),
         Err(error) => Err(error).context("the first organisation could not be made"),
@@ -59,6 +61,7 @@ pub async fn issue_key(
     views: &Views,
     organization: OrganizationId,
     name: &str,
+    platform: bool,
 ) -> anyhow::Result<NewKey> {
     let mut random = [0; 32];
     rand::rng().fill_bytes(&mut random);
@@ -68,6 +71,7 @@ pub async fn issue_key(
         key_id: id,
         name: name.to_owned(),
         secret_hash: api::keys::hash_hex(&secret),
+        platform,
         now: journal.clock().now(),
     };
     let context = operator(journal, organization);

@@ -36,6 +36,9 @@ pub enum OrganizationEvent {
         /// SHA-256 of the secret, in hexadecimal.
         secret_hash: String,
         issued_at: Timestamp,
+        /// Whether the key may do what concerns the whole installation.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        platform: bool,
     },
     ApiKeyRevoked {
         key_id: ApiKeyId,
@@ -74,9 +77,23 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrganizationCommand {
-    Create { name: String, slug: String, now: Timestamp },
-    IssueApiKey { key_id: ApiKeyId, name: String, secret_hash: String, now: Timestamp },
-    RevokeApiKey { key_id: ApiKeyId, now: Timestamp },
+    Create {
+        name: String,
+        slug: String,
+        now: Timestamp,
+    },
+    IssueApiKey {
+        key_id: ApiKeyId,
+        name: String,
+        secret_hash: String,
+        /// Only whoever runs the installation may grant this, never an organisation itself.
+        platform: bool,
+        now: Timestamp,
+    },
+    RevokeApiKey {
+        key_id: ApiKeyId,
+        now: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +135,7 @@ impl Decide for Organization {
                 check_slug(&slug)?;
                 Ok(Decision::one(OrganizationEvent::Created { name, slug, created_at: now }))
             }
-            OrganizationCommand::IssueApiKey { key_id, name, secret_hash, now } => {
+            OrganizationCommand::IssueApiKey { key_id, name, secret_hash, platform, now } => {
                 if !self.exists {
                     return Err(OrganizationError::NotFound);
                 }
@@ -134,6 +151,7 @@ impl Decide for Organization {
                     name,
                     secret_hash,
                     issued_at: now,
+                    platform,
                 }))
             }
             OrganizationCommand::RevokeApiKey { key_id, now } => {

@@ -37,6 +37,7 @@ fn issue(n: u128) -> OrganizationCommand {
         key_id: key(n),
         name: "ci".into(),
         secret_hash: "ab".into(),
+        platform: false,
         now: now(),
     }
 }
@@ -47,6 +48,7 @@ fn issued(n: u128) -> OrganizationEvent {
         name: "ci".into(),
         secret_hash: "ab".into(),
         issued_at: now(),
+        platform: false,
     }
 }
 
@@ -104,6 +106,27 @@ fn keys_are_issued_and_revoked_once() {
         .given_no_previous_events()
         .when(issue(1))
         .then_expect_error(OrganizationError::NotFound);
+}
+
+#[test]
+fn a_key_of_the_platform_is_issued_as_one_and_says_so_in_its_event() {
+    let command = OrganizationCommand::IssueApiKey {
+        key_id: key(1),
+        name: "ci".into(),
+        secret_hash: "ab".into(),
+        platform: true,
+        now: now(),
+    };
+    let event = OrganizationEvent::ApiKeyIssued {
+        key_id: key(1),
+        name: "ci".into(),
+        secret_hash: "ab".into(),
+        issued_at: now(),
+        platform: true,
+    };
+    Rules::with(()).given(vec![created()]).when(command.clone()).then_expect_events(vec![event]);
+    // A key that was issued without the right does not get it by being issued again.
+    Rules::with(()).given(vec![created(), issued(1)]).when(command).then_expect_events(vec![]);
 }
 
 #[test]

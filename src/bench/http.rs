@@ -107,7 +107,7 @@ pub async fn key(world: &World) -> anyhow::Result<(OrganizationId, String)> {
     let (journal, views) = (&world.installation.journal, &world.installation.views);
     let made = async {
         let organization = first_start::create_organization(journal, "Bench", "bench").await?;
-        first_start::issue_key(journal, views, organization, "bench").await
+        first_start::issue_key(journal, views, organization, "bench", false).await
     };
     let made: anyhow::Result<_> = made.await;
     running.stop().await;

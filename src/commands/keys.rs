@@ -11,12 +11,13 @@ const MAX_KEYS: u32 = 1000;
 pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
     Operator::with(config, async |operator| {
         match command {
-            KeysCommand::Issue { organization, name } => {
+            KeysCommand::Issue { organization, name, platform } => {
                 let key = first_start::issue_key(
                     operator.journal(),
                     &operator.installation.views,
                     organization,
                     &name,
+                    platform,
                 )
                 .await?;
                 eprintln!("{} was issued; this is the only time its secret is shown:", key.id);
@@ -27,7 +28,8 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                 let scope = TenantScope(organization);
                 for row in organizations::keys(scope, &view, MAX_KEYS).await? {
                     let state = if row.revoked { "revoked" } else { "valid" };
-                    println!("{}  {state:<7}  {}", row.key_id, row.name);
+                    let platform = if row.platform { "  (platform)" } else { "" };
+                    println!("{}  {state:<7}  {}{platform}", row.key_id, row.name);
                 }
             }
             KeysCommand::Revoke { organization, key } => {

@@ -94,7 +94,7 @@ async fn key(started: &Started) -> anyhow::Result<String> {
     let view = views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
     let page = organizations::list(&view, Slice { limit: 1, cursor: None }).await?;
     let first = page.items.first().context("the installation has no organisation")?;
-    Ok(first_start::issue_key(journal, views, first.org, "demo").await?.secret)
+    Ok(first_start::issue_key(journal, views, first.org, "demo", false).await?.secret)
 }
 
 /// Two real advisories about a package that this repository is built with.

@@ -129,7 +129,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(api::serve(state, listener, stop.clone()));
-        let owner = tenant(&journal, "owner").await;
+        let owner = tenant(&journal, "owner", false).await;
         let server = Self {
             address,
             client: reqwest::Client::new(),
@@ -148,7 +148,14 @@ impl Server {
     }
 
     pub async fn another_tenant(&self) -> Tenant {
-        let tenant = tenant(&self.journal, "other").await;
+        let tenant = tenant(&self.journal, "other", false).await;
+        self.until_known(&tenant).await;
+        tenant
+    }
+
+    /// An organisation with a key of the platform.
+    pub async fn operator(&self) -> Tenant {
+        let tenant = tenant(&self.journal, "platform", true).await;
         self.until_known(&tenant).await;
         tenant
     }
@@ -185,6 +192,10 @@ impl Server {
 
     pub async fn get_as(&self, tenant: &Tenant, path: &str) -> Answer {
         send(self.bare(Method::GET, path).bearer_auth(&tenant.key)).await
+    }
+
+    pub async fn post_as(&self, tenant: &Tenant, path: &str) -> Answer {
+        send(self.bare(Method::POST, path).bearer_auth(&tenant.key)).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
@@ -273,7 +284,7 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
     output.unwrap_or_else(|_| panic!("it did not happen within {PATIENCE:?}"))
 }
 
-async fn tenant(journal: &Journal, slug: &str) -> Tenant {
+async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
     let org = OrganizationId::from_uuid(SystemClock.new_id());
     let (id, key_id) = (org.to_string(), ApiKeyId::from_uuid(SystemClock.new_id()));
     let mut random = [0; 32];
@@ -284,8 +295,8 @@ async fn tenant(journal: &Journal, slug: &str) -> Tenant {
     let create = OrganizationCommand::Create { name: slug.to_owned(), slug: slug.to_owned(), now };
     journal.execute::<Organization>(&context, &id, create).await.unwrap();
     let secret_hash = keys::hash_hex(&key);
-    let issue =
-        OrganizationCommand::IssueApiKey { key_id, name: "test".to_owned(), secret_hash, now };
+    let name = "test".to_owned();
+    let issue = OrganizationCommand::IssueApiKey { key_id, name, secret_hash, platform, now };
     journal.execute::<Organization>(&context, &id, issue).await.unwrap();
     Tenant { org, key_id, key }
 }

@@ -138,6 +138,7 @@ pub fn issue_key(key_id: ApiKeyId) -> OrganizationCommand {
         key_id,
         name: "a key".into(),
         secret_hash: "00".repeat(32),
+        platform: false,
         now: SystemClock.now(),
     }
 }

@@ -25,10 +25,12 @@ pub struct ApiKeyRow {
     pub org: OrganizationId,
     pub name: String,
     pub issued_at: Timestamp,
+    /// It may do what concerns the whole installation.
+    pub platform: bool,
     pub revoked: bool,
 }
 
-const KEY: &str = "key_id, org_id, name, issued_at, revoked_at IS NOT NULL AS revoked";
+const KEY: &str = "key_id, org_id, name, issued_at, platform, revoked_at IS NOT NULL AS revoked";
 
 /// Whose key has a secret with this SHA-256 hash, in hexadecimal. It has no scope, since it is what
 /// finds the scope of a request.
@@ -103,6 +105,7 @@ fn key(row: &PgRow) -> Result<ApiKeyRow, sqlx::Error> {
         org: OrganizationId::from_uuid(row.try_get("org_id")?),
         name: row.try_get("name")?,
         issued_at: row.try_get("issued_at")?,
+        platform: row.try_get("platform")?,
         revoked: row.try_get("revoked")?,
     })
 }

@@ -14,6 +14,8 @@ CREATE TABLE api_keys (
     -- SHA-256 of the secret, in hexadecimal.
     secret_hash text NOT NULL UNIQUE,
     issued_at timestamptz NOT NULL,
+    -- May do what concerns the whole installation.
+    platform boolean NOT NULL,
     revoked_at timestamptz
 );
 CREATE INDEX api_keys_of_organization ON api_keys (org_id, key_id);

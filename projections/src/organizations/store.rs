@@ -29,6 +29,7 @@ struct Issued {
     name: String,
     secret_hash: String,
     at: Timestamp,
+    platform: bool,
 }
 
 pub(super) async fn apply(
@@ -64,13 +65,14 @@ impl Batch {
                 at: *created_at,
                 position: position as i64,
             }),
-            OrganizationEvent::ApiKeyIssued { key_id, name, secret_hash, issued_at } => {
+            OrganizationEvent::ApiKeyIssued { key_id, name, secret_hash, issued_at, platform } => {
                 self.issued.push(Issued {
                     org,
                     key: *key_id,
                     name: storable(name),
                     secret_hash: storable(secret_hash),
                     at: *issued_at,
+                    platform: *platform,
                 });
             }
             OrganizationEvent::ApiKeyRevoked { key_id, revoked_at } => {
@@ -116,8 +118,9 @@ async fn write_issued(
         return Ok(());
     }
     let query = format!(
-        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])"
+        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at, platform)
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+                              $6::bool[])"
     );
     sqlx::query(&query)
         .bind(column(rows, |row| row.org))
@@ -125,6 +128,7 @@ async fn write_issued(
         .bind(column(rows, |row| row.name.as_str()))
         .bind(column(rows, |row| row.secret_hash.as_str()))
         .bind(column(rows, |row| row.at))
+        .bind(column(rows, |row| row.platform))
         .execute(connection)
         .await?;
     Ok(())

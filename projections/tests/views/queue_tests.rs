@@ -86,6 +86,7 @@ async fn an_api_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked() {
     let found = projections::organizations::key_by_secret_hash(&view, "ab12").await.unwrap();
     let found = found.unwrap();
     assert_eq!((found.key_id, found.org, found.revoked), (key, org(1), false));
+    assert!(!found.platform, "an event that says nothing of it gives no such right");
     assert_eq!(projections::organizations::key_by_secret_hash(&view, "ab13").await.unwrap(), None);
 
     let revoked = json!({ "type": "api_key_revoked", "key_id": key, "revoked_at": at(2) });
