@@ -86,7 +86,12 @@ pub enum ProjectionsCommand {
     /// Build a new generation beside the live one and compare the two.
     Rebuild { name: String },
     /// Let the rebuilt generation answer; the former one stays for a rollback.
-    Switch { name: String },
+    Switch {
+        name: String,
+        /// Also when its rows are not those of the former one.
+        #[arg(long)]
+        accept_differences: bool,
+    },
     /// Let the former generation answer again.
     Rollback { name: String },
     /// Drop the generation that is kept for a rollback, or all of an older version of the code.

@@ -40,6 +40,8 @@ CREATE TABLE dead_letters (
     position bigint NOT NULL,
     aggregate_type text NOT NULL,
     aggregate_id text NOT NULL,
+    -- Whose event it is.
+    org_id uuid NOT NULL,
     event_type text NOT NULL,
     error text NOT NULL,
     attempts integer NOT NULL,
@@ -52,3 +54,4 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_of_aggregate
     ON dead_letters (projection, version, generation, aggregate_type, aggregate_id, position);
+CREATE INDEX dead_letters_of_organization ON dead_letters (org_id, position);

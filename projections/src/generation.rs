@@ -67,9 +67,14 @@ impl Status {
 }
 
 impl Generation {
+    /// Events of the log that are not in its tables yet.
+    pub fn lag(&self) -> u64 {
+        self.head.saturating_sub(self.position)
+    }
+
     /// Seconds until it has caught up, at the speed of late; none when that cannot be told.
     pub fn seconds_left(&self) -> Option<u64> {
-        let left = self.head.saturating_sub(self.position);
+        let left = self.lag();
         if left == 0 {
             return Some(0);
         }

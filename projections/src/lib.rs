@@ -21,10 +21,10 @@ mod view;
 
 pub use cursor::BadCursor;
 pub use generation::{Generation, Status, list, prepare};
-pub use query::{MAX_LIMIT, Page, QueryError, Slice, TenantScope};
+pub use query::{MAX_LIMIT, Page, QueryError, Reach, Slice, TenantScope};
 pub use rebuild::{
-    Comparison, RebuildError, TableComparison, cancel_rebuild, compare, drop_standby, drop_version,
-    rebuild, rollback, switch,
+    Comparison, Differences, LEVEL_WAIT, RebuildError, TableComparison, Terms, cancel_rebuild,
+    compare, drop_standby, drop_version, rebuild, rollback, switch,
 };
 pub use runner::{RunOptions, run};
 pub use view::{MAX_WAIT, View, ViewError, Views};
@@ -32,3 +32,8 @@ pub use view::{MAX_WAIT, View, ViewError, Views};
 /// Every read model of the house.
 const PROJECTIONS: &[&dyn projection::Projection] =
     &[&organizations::Organizations, &scans::Scans, &jobs::Jobs];
+
+/// The name of every read model, with the version of the code that folds it.
+pub fn versions() -> impl Iterator<Item = (&'static str, i32)> {
+    PROJECTIONS.iter().map(|projection| (projection.name(), projection.version()))
+}

@@ -11,6 +11,24 @@ pub const MAX_LIMIT: u32 = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TenantScope(pub OrganizationId);
 
+/// Whose rows a query of operation may see: an organisation its own, whoever runs the installation
+/// those of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Organization(TenantScope),
+    Installation,
+}
+
+impl Reach {
+    /// The only organisation whose rows may be seen, if there is only one.
+    pub(crate) fn org(self) -> Option<OrganizationId> {
+        match self {
+            Self::Organization(TenantScope(org)) => Some(org),
+            Self::Installation => None,
+        }
+    }
+}
+
 /// Which part of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice<'a> {

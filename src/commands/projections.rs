@@ -3,14 +3,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
-use projections::{Generation, Status};
+use anyhow::{Context as _, anyhow, bail};
+use projections::{Differences, Generation, LEVEL_WAIT, RebuildError, Status, Terms};
 use tokio_util::sync::CancellationToken;
 
 use crate::{cli::ProjectionsCommand, config::Config, installation::Operator, roles::projector};
 
-/// How long a switch waits for both builds to stand at one position.
-const LEVEL_WAIT: Duration = Duration::from_secs(30);
 /// How long a rebuild may stand still before it is given up on.
 const HALT_PATIENCE: Duration = Duration::from_secs(30);
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
@@ -35,9 +33,17 @@ async fn dispatch(
         ProjectionsCommand::Rebuild { name } => {
             with_projector(operator, config, rebuild(operator, &name)).await
         }
-        ProjectionsCommand::Switch { name } => {
+        ProjectionsCommand::Switch { name, accept_differences } => {
+            let differences =
+                if accept_differences { Differences::Accept } else { Differences::Refuse };
             with_projector(operator, config, async {
-                projections::switch(pool, &name, LEVEL_WAIT).await?;
+                let switched = projections::switch(pool, &name, differences, Terms::default());
+                switched.await.map_err(|error| match error {
+                    RebuildError::Differ { .. } => anyhow!(
+                        "{error}; look before you switch, with `--accept-differences` if you want it"
+                    ),
+                    other => other.into(),
+                })?;
                 println!("the rebuilt {name} answers now; `projections rollback {name}` goes back");
                 Ok(())
             })
@@ -45,7 +51,7 @@ async fn dispatch(
         }
         ProjectionsCommand::Rollback { name } => {
             with_projector(operator, config, async {
-                projections::rollback(pool, &name, LEVEL_WAIT).await?;
+                projections::rollback(pool, &name, Terms::default()).await?;
                 println!("the former {name} answers again");
                 Ok(())
             })
@@ -154,7 +160,7 @@ fn line(build: &Generation) -> String {
         build.position,
         build.head
     );
-    if build.position < build.head {
+    if build.lag() > 0 {
         line += &format!(" {:>9.0} events/s", build.events_per_second);
         if let Some(left) = build.seconds_left() {
             line += &format!(", {left} s left");

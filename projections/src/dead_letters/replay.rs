@@ -3,7 +3,7 @@
 use journal::Journal;
 use sqlx::{Connection, PgConnection, Row};
 
-use super::DeadLetterError;
+use super::{DeadLetterError, LetterId};
 use crate::{
     PROJECTIONS,
     event::LogEvent,
@@ -33,13 +33,9 @@ struct Queue {
 
 /// Applies the waiting events of one aggregate in order, until one fails again: those behind the
 /// given position and those before it, in every build of the code's version that holds it.
-pub async fn replay(
-    journal: &Journal,
-    projection: &str,
-    position: u64,
-) -> Result<Vec<Replayed>, DeadLetterError> {
+pub async fn replay(journal: &Journal, id: &LetterId) -> Result<Vec<Replayed>, DeadLetterError> {
     let mut replayed = Vec::new();
-    for queue in queues(journal, projection, position).await? {
+    for queue in queues(journal, id).await? {
         replayed.push(queue.replay(journal).await?);
     }
     Ok(replayed)
@@ -47,17 +43,14 @@ pub async fn replay(
 
 /// Gives one event up: the view goes on without it for ever. Only the first of its aggregate's
 /// queue can be given up, in all builds or in none; those behind it are applied then.
-pub async fn discard(
-    journal: &Journal,
-    projection: &str,
-    position: u64,
-) -> Result<Vec<Replayed>, DeadLetterError> {
-    let queues = queues(journal, projection, position).await?;
+pub async fn discard(journal: &Journal, id: &LetterId) -> Result<Vec<Replayed>, DeadLetterError> {
+    let queues = queues(journal, id).await?;
     let mut transaction = journal.pool().begin().await?;
     for queue in &queues {
-        queue.discard(&mut transaction, position).await?;
+        queue.discard(&mut transaction, id).await?;
     }
     transaction.commit().await?;
+    let LetterId { projection, position } = id;
     tracing::warn!(projection, position, "an event was given up; the view goes on without it");
     let mut replayed = Vec::new();
     for queue in &queues {
@@ -66,20 +59,17 @@ pub async fn discard(
     Ok(replayed)
 }
 
-async fn queues(
-    journal: &Journal,
-    name: &str,
-    position: u64,
-) -> Result<Vec<Queue>, DeadLetterError> {
-    let not_found = || DeadLetterError::NotFound { projection: name.to_owned(), position };
-    let projection = PROJECTIONS.iter().find(|p| p.name() == name).ok_or_else(not_found)?;
+async fn queues(journal: &Journal, id: &LetterId) -> Result<Vec<Queue>, DeadLetterError> {
+    let not_found = || DeadLetterError::NotFound(id.clone());
+    let projection = PROJECTIONS.iter().find(|p| p.name() == id.projection);
+    let projection = projection.ok_or_else(not_found)?;
     let rows = sqlx::query(
         "SELECT generation, aggregate_type, aggregate_id FROM dead_letters
          WHERE projection = $1 AND version = $2 AND position = $3 ORDER BY generation",
     )
-    .bind(name)
+    .bind(&id.projection)
     .bind(projection.version())
-    .bind(position as i64)
+    .bind(id.position as i64)
     .fetch_all(journal.pool())
     .await?;
     if rows.is_empty() {
@@ -131,15 +121,20 @@ impl Queue {
     async fn discard(
         &self,
         connection: &mut PgConnection,
-        position: u64,
+        id: &LetterId,
     ) -> Result<(), DeadLetterError> {
         if Locked::take(connection, self.build).await?.is_none() {
             return Ok(());
         }
-        if self.next(connection).await?.first() != Some(&position) {
-            return Err(DeadLetterError::Parked { position });
+        let position = id.position;
+        match self.next(connection).await?.first() {
+            Some(first) if *first == position => {
+                Ok(self.remove(connection, &[position as i64]).await?)
+            }
+            Some(first) if *first < position => Err(DeadLetterError::Parked { position }),
+            // Another replay was quicker.
+            _ => Err(DeadLetterError::NotFound(id.clone())),
         }
-        Ok(self.remove(connection, &[position as i64]).await?)
     }
 
     /// Gives the reason when the event cannot be applied.

@@ -1,6 +1,6 @@
 //! Whether two builds of a read model hold the same rows.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 
@@ -32,9 +32,30 @@ pub struct TableComparison {
 impl Comparison {
     /// Same rows, and nothing left out in either.
     pub fn is_clean(&self) -> bool {
+        self.is_same() && self.live_dead_letters == 0
+    }
+
+    /// Same rows, and as many events left out.
+    pub fn is_same(&self) -> bool {
         self.tables.iter().all(|table| table.equal)
-            && self.live_dead_letters == 0
-            && self.other_dead_letters == 0
+            && self.live_dead_letters == self.other_dead_letters
+    }
+}
+
+/// Where the builds differ.
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at position {}", self.position)?;
+        for TableComparison { table, live_rows, other_rows, .. } in
+            self.tables.iter().filter(|table| !table.equal)
+        {
+            write!(f, "; {table}: {live_rows} rows live, {other_rows} rebuilt, not the same")?;
+        }
+        let (live, other) = (self.live_dead_letters, self.other_dead_letters);
+        if live != other {
+            write!(f, "; {live} dead letters live, {other} rebuilt")?;
+        }
+        Ok(())
     }
 }
 
@@ -45,10 +66,18 @@ pub async fn compare(
     name: &str,
     wait: Duration,
 ) -> Result<Comparison, RebuildError> {
-    let projection = known(name)?;
-    let statuses = [Status::Ready, Status::Standby];
-    let level = level::hold(pool, projection, &statuses, wait).await?;
-    let snapshot = snapshot(pool, projection, &statuses).await;
+    with(pool, known(name)?, &[Status::Ready, Status::Standby], wait).await
+}
+
+/// The same with a build that has one of these statuses.
+pub(super) async fn with(
+    pool: &PgPool,
+    projection: &'static dyn Projection,
+    statuses: &[Status],
+    wait: Duration,
+) -> Result<Comparison, RebuildError> {
+    let level = level::hold(pool, projection, statuses, wait).await?;
+    let snapshot = snapshot(pool, projection, statuses).await;
     level.release().await?;
     let (mut transaction, pair) = snapshot?;
     if !pair.is_level() {

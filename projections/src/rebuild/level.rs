@@ -33,8 +33,13 @@ impl Pair {
         let builds = generation::of(connection, projection).await?;
         let find = |wanted: &[Status]| builds.iter().find(|b| wanted.contains(&b.status)).cloned();
         let live = find(&[Status::Live]).ok_or(RebuildError::NotBuilt(name))?;
-        let other = find(statuses).ok_or_else(|| RebuildError::missing(name, statuses))?;
-        Ok(Self { live, other })
+        match (find(statuses), find(&[Status::Building])) {
+            (Some(other), _) => Ok(Self { live, other }),
+            (None, Some(Generation { position, head, .. })) => {
+                Err(RebuildError::Behind { name, position, head })
+            }
+            (None, None) => Err(RebuildError::missing(name, statuses)),
+        }
     }
 
     /// The same, and neither moves before the end of the transaction.

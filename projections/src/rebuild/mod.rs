@@ -4,16 +4,19 @@
 //! which both are held for some milliseconds; queries are answered all the time.
 
 mod compare;
+mod exchange;
 mod level;
 
 use std::time::Duration;
 
 use sqlx::{Executor, PgConnection, PgPool};
 
-use crate::{
-    Generation, PROJECTIONS, Status, generation, projection::Projection, rebuild::level::Pair,
-};
+use crate::{Generation, PROJECTIONS, Status, generation, projection::Projection};
 pub use compare::{Comparison, TableComparison, compare};
+pub use exchange::{Differences, Terms, rollback, switch};
+
+/// How long both builds may take to come to one position before they are compared or exchanged.
+pub const LEVEL_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest time that dropping tables waits for the reads that use them.
 const DROP_WAIT: Duration = Duration::from_secs(5);
@@ -28,6 +31,12 @@ pub enum RebuildError {
     NotBuilt(&'static str),
     #[error("{name} has no build with status {wanted}")]
     Missing { name: &'static str, wanted: String },
+    #[error("{name} is still being built: it stands at position {position} of {head}")]
+    Behind { name: &'static str, position: u64, head: u64 },
+    #[error("the rebuilt {name} differs from the one that answers, {comparison}")]
+    Differ { name: &'static str, comparison: Comparison },
+    #[error("generation {live} of {name} answers now, not the one that was named")]
+    Moved { name: &'static str, live: i32 },
     #[error("{name} has no build of version {version}")]
     NoVersion { name: String, version: i32 },
     #[error("the builds of {0} did not come to one position in time; does a projector feed both?")]
@@ -70,50 +79,6 @@ pub async fn rebuild(pool: &PgPool, name: &str) -> Result<i32, RebuildError> {
     generation::create(&mut transaction, projection, number).await?;
     transaction.commit().await?;
     Ok(number)
-}
-
-/// Lets the build that is ready answer queries from now on. The one before stays as standby.
-pub async fn switch(pool: &PgPool, name: &str, wait: Duration) -> Result<(), RebuildError> {
-    exchange(pool, known(name)?, Status::Ready, wait).await
-}
-
-/// Lets the build on standby answer queries again. The one before becomes the standby.
-pub async fn rollback(pool: &PgPool, name: &str, wait: Duration) -> Result<(), RebuildError> {
-    exchange(pool, known(name)?, Status::Standby, wait).await
-}
-
-/// Both stand at one position then, so that no reader goes back in time.
-async fn exchange(
-    pool: &PgPool,
-    projection: &'static dyn Projection,
-    other: Status,
-    wait: Duration,
-) -> Result<(), RebuildError> {
-    let level = level::hold(pool, projection, &[other], wait).await?;
-    let result = async {
-        let mut transaction = pool.begin().await?;
-        let pair = Pair::lock(&mut transaction, projection, &[other]).await?;
-        if !pair.is_level() {
-            return Err(RebuildError::NotLevel(projection.name()));
-        }
-        sqlx::query(
-            "UPDATE projections SET hold_at = NULL, hold_until = NULL, updated_at = now(),
-                    status = CASE status WHEN 'live' THEN 'standby' ELSE 'live' END
-             WHERE name = $1 AND version = $2 AND generation IN ($3, $4)",
-        )
-        .bind(projection.name())
-        .bind(projection.version())
-        .bind(pair.live.generation)
-        .bind(pair.other.generation)
-        .execute(&mut *transaction)
-        .await?;
-        Ok(transaction.commit().await?)
-    };
-    let result = result.await;
-    if result.is_err() {
-        level.release().await?;
-    }
-    result
 }
 
 /// Drops the build on standby: after that there is nothing to roll back to.

@@ -165,10 +165,11 @@ pub(super) async fn store(
     };
     sqlx::query(
         "INSERT INTO dead_letters (projection, version, generation, position, aggregate_type,
-                                   aggregate_id, event_type, error, attempts, parked)
-         SELECT $1, $2, $3, p, t, i, e, r, CASE WHEN w THEN 0 ELSE 1 END, w
-         FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[])
-              AS g(p, t, i, e, r, w)",
+                                   aggregate_id, org_id, event_type, error, attempts, parked)
+         SELECT $1, $2, $3, p, t, i, o, e, r, CASE WHEN w THEN 0 ELSE 1 END, w
+         FROM unnest($4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
+                     $10::bool[])
+              AS g(p, t, i, o, e, r, w)",
     )
     .bind(build.projection.name())
     .bind(build.projection.version())
@@ -176,6 +177,7 @@ pub(super) async fn store(
     .bind(letters.iter().map(|letter| letter.event.position() as i64).collect::<Vec<_>>())
     .bind(column(|event| &event.recorded.aggregate_type))
     .bind(column(|event| &event.recorded.aggregate_id))
+    .bind(letters.iter().map(|letter| letter.event.recorded.org.uuid()).collect::<Vec<_>>())
     .bind(column(|event| &event.recorded.event_type))
     .bind(letters.iter().map(|letter| kept(&letter.error)).collect::<Vec<_>>())
     .bind(letters.iter().map(|letter| letter.parked).collect::<Vec<_>>())

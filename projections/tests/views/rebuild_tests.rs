@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use projections::{RebuildError, RunOptions, Status, scans};
+use projections::{Differences, RebuildError, RunOptions, Status, Terms, scans};
+use sqlx::PgPool;
 
 use crate::world::*;
 
@@ -13,6 +14,12 @@ async fn status(world: &World, generation: i32) -> Option<Status> {
         .iter()
         .find(|build| build.name == "scans" && build.generation == generation)
         .map(|build| build.status)
+}
+
+/// Whatever the rows say.
+async fn switch(pool: &PgPool, wait: Duration) -> Result<(), RebuildError> {
+    let terms = Terms { wait, ..Terms::default() };
+    projections::switch(pool, "scans", Differences::Accept, terms).await
 }
 
 #[tokio::test]
@@ -121,11 +128,11 @@ async fn switch_and_rollback_under_reads() {
         }
     };
     let changes = async {
-        projections::switch(&pool, "scans", LONG).await.unwrap();
+        switch(&pool, LONG).await.unwrap();
         assert_eq!(status(&world, 2).await, Some(Status::Live));
         assert_eq!(status(&world, 1).await, Some(Status::Standby));
         answered_by_schema("scans_v1_r2").await;
-        projections::rollback(&pool, "scans", LONG).await.unwrap();
+        projections::rollback(&pool, "scans", Terms::default()).await.unwrap();
         assert_eq!(status(&world, 1).await, Some(Status::Live));
         answered_by_schema("scans_v1").await;
         stop.cancel();
@@ -138,7 +145,7 @@ async fn switch_and_rollback_under_reads() {
     assert_eq!(status(&world, 2).await, None);
     let gone = "SELECT count(*) FROM pg_namespace WHERE nspname = 'scans_v1_r2'";
     assert_eq!(world.count(gone).await, 0);
-    let none = projections::rollback(&pool, "scans", LONG).await;
+    let none = projections::rollback(&pool, "scans", Terms::default()).await;
     assert!(matches!(none, Err(RebuildError::Missing { .. })));
 
     let last = world.append(org(1), scan(5000), 0, &[requested()]).await;
@@ -158,7 +165,7 @@ async fn nothing_is_switched_while_no_projector_can_bring_both_to_one_position()
     projector.stop().await;
     let behind = "UPDATE projections SET position = 0 WHERE name = 'scans' AND generation = 2";
     sqlx::query(behind).execute(&world.pool()).await.unwrap();
-    let refused = projections::switch(&world.pool(), "scans", Duration::from_millis(50)).await;
+    let refused = switch(&world.pool(), Duration::from_millis(50)).await;
     assert!(matches!(refused, Err(RebuildError::NotLevel("scans"))));
     assert_eq!(status(&world, 1).await, Some(Status::Live));
     assert_eq!(world.count("SELECT count(hold_at) FROM projections").await, 0);
@@ -227,4 +234,36 @@ async fn a_build_is_not_ready_before_it_holds_what_nobody_announced() {
     world.until(READY).await;
     let position = "SELECT position FROM projections WHERE name = 'scans' AND generation = 2";
     assert_eq!(world.count(position).await, last as i64);
+}
+
+#[tokio::test]
+async fn a_build_that_lags_or_differs_does_not_answer_unasked() {
+    let (world, projector) = World::projected().await;
+    let last = world.append(org(1), scan(1), 0, &whole_scan(1)).await;
+    world.scans(last).await;
+    projector.stop().await;
+    let pool = world.pool();
+    projections::rebuild(&pool, "scans").await.unwrap();
+    let switched = || projections::switch(&pool, "scans", Differences::Refuse, Terms::default());
+    let behind = switched().await.unwrap_err();
+    assert!(matches!(behind, RebuildError::Behind { position: 0, .. }), "{behind}");
+
+    let _projector = world.projector(RunOptions::default());
+    world.until(READY).await;
+    sqlx::query("UPDATE scans_v1_r2.scans SET attempt = 7").execute(&pool).await.unwrap();
+    let differs = switched().await.unwrap_err();
+    assert!(matches!(differs, RebuildError::Differ { .. }), "{differs}");
+    assert!(differs.to_string().contains("scans: 1 rows live, 1 rebuilt"), "{differs}");
+    assert_eq!(status(&world, 1).await, Some(Status::Live));
+
+    let named = Terms { live: Some(2), ..Terms::default() };
+    let moved = projections::switch(&pool, "scans", Differences::Accept, named).await;
+    assert!(matches!(moved, Err(RebuildError::Moved { live: 1, .. })), "{moved:?}");
+    switch(&pool, LONG).await.unwrap();
+    assert_eq!(status(&world, 2).await, Some(Status::Live));
+    // Going back is for a build that turned out wrong: what it holds does not count.
+    let named = Terms { live: Some(2), ..Terms::default() };
+    projections::rollback(&pool, "scans", named).await.unwrap();
+    let again = projections::rollback(&pool, "scans", named).await;
+    assert!(matches!(again, Err(RebuildError::Moved { live: 1, .. })), "{again:?}");
 }
