@@ -66,7 +66,7 @@ impl Terms {
 }
 
 /// The version in `If-Match`; `*` pins none.
-fn pinned(header: &str) -> Result<Option<u64>, Problem> {
+pub(crate) fn pinned(header: &str) -> Result<Option<u64>, Problem> {
     if header.trim() == "*" {
         return Ok(None);
     }

@@ -28,6 +28,10 @@ pub(crate) enum Tag {
     Scans,
     /// The log itself, in pages and live.
     Events,
+    /// Events that a view could not apply, and those of the same resource that wait behind them.
+    DeadLetters,
+    /// The views and their builds. They are the whole installation's.
+    Projections,
     /// What an operator's machinery asks. No key is needed.
     Health,
     /// Paths of older clients; the same operations as under `/v1`.

@@ -5,7 +5,9 @@
 
 mod auth;
 mod command;
+mod dead_letters;
 mod document;
+mod done;
 mod events;
 mod frame;
 mod health;
@@ -13,6 +15,7 @@ pub mod keys;
 mod live;
 mod options;
 mod problem;
+mod projections;
 mod quota;
 mod read;
 mod routes;
@@ -30,7 +33,14 @@ pub use options::Options;
 pub use state::{ApiState, TraceLink};
 
 /// Every resource there is.
-type Apis = (scans::Scans, events::Events, health::Health, scans::Aliases);
+type Apis = (
+    scans::Scans,
+    events::Events,
+    dead_letters::DeadLetters,
+    projections::Projections,
+    health::Health,
+    scans::Aliases,
+);
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
 /// have [`Options::drain_timeout`] to end.
@@ -40,6 +50,8 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     let apis: Apis = (
         scans::Scans { app: app.clone() },
         events::Events { app: app.clone() },
+        dead_letters::DeadLetters { app: app.clone() },
+        projections::Projections { app: app.clone() },
         health::Health::new(app.clone()),
         scans::Aliases { app: app.clone() },
     );

@@ -34,6 +34,23 @@ impl Freshness {
     pub async fn open(self, app: &App, name: &'static str) -> Result<View, Problem> {
         Ok(app.views.open(name, self.min_position, app.wait(self.wait)).await?)
     }
+
+    /// How far all of these views are, once they are as fresh as asked for. One that is not built
+    /// yet is nowhere.
+    pub async fn reached(
+        self,
+        app: &App,
+        names: impl IntoIterator<Item = &'static str>,
+    ) -> Result<u64, Problem> {
+        let positions = names.into_iter().map(|name| async move {
+            match app.views.open(name, self.min_position, app.wait(self.wait)).await {
+                Err(ViewError::NotBuilt { .. }) if self.min_position.is_none() => Ok(0),
+                opened => opened.map(|view| view.position()),
+            }
+        });
+        let positions = futures::future::try_join_all(positions).await?;
+        Ok(positions.into_iter().min().unwrap_or(0))
+    }
 }
 
 impl From<ViewError> for Problem {

@@ -61,6 +61,13 @@ async fn keys_and_organisations_are_made_on_the_command_line() {
     assert!(listed.contains("valid"), "{listed}");
     assert_eq!(millrace.json("/v1/scans").await["scans"].as_array().unwrap().len(), 0);
     assert_eq!(millrace.get(&format!("/v1/scans/{id}")).await.status(), 404);
+    assert_eq!(millrace.get("/v1/projections").await.status(), 403);
+
+    millrace.key = millrace.ok(&[&issue[..], &["--platform"]].concat()).trim().to_owned();
+    let views = millrace.json("/v1/projections").await;
+    assert_eq!(views["projections"][0]["builds"][0]["status"], "live", "{views}");
+    let listed = millrace.ok(&["keys", "list", "--organization", &organization]);
+    assert_eq!(listed.matches("(platform)").count(), 1, "{listed}");
 
     let key_id = listed.split_whitespace().next().unwrap().to_owned();
     millrace.ok(&["keys", "revoke", "--organization", &organization, &key_id]);

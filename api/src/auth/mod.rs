@@ -1,6 +1,7 @@
 //! Who calls: one extractor for both ways in which a key may be sent.
 
 mod cache;
+mod platform;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,10 +12,11 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
-use projections::TenantScope;
+use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
 pub(crate) use cache::KeyCache;
+pub(crate) use platform::PlatformCaller;
 
 use crate::{
     frame::Scope,
@@ -32,12 +34,19 @@ const API_KEY: &str = "api_key";
 pub(crate) struct Caller {
     pub org: OrganizationId,
     pub key: ApiKeyId,
+    /// Its key may do what concerns the whole installation.
+    pub platform: bool,
     pub scope: Arc<Scope>,
 }
 
 impl Caller {
     pub fn tenant(&self) -> TenantScope {
         TenantScope(self.org)
+    }
+
+    /// How far the caller sees where the state of the installation is shown.
+    pub fn reach(&self) -> Reach {
+        if self.platform { Reach::Installation } else { Reach::Organization(self.tenant()) }
     }
 
     /// The context of a command that the caller gives.
@@ -58,28 +67,8 @@ impl<'a> ApiExtractor<'a> for Caller {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some("`Authorization: Bearer mr_...`"),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("mr_ and 43 characters of base64url"),
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(BEARER, scheme);
-        let scheme = MetaSecurityScheme {
-            ty: "apiKey",
-            description: Some("The same key in a header of its own."),
-            name: Some("X-API-Key"),
-            key_in: Some("header"),
-            scheme: None,
-            bearer_format: None,
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(API_KEY, scheme);
+        let about = ["`Authorization: Bearer mr_...`", "The same key in a header of its own."];
+        register_schemes(registry, [BEARER, API_KEY], about);
     }
 
     fn security_schemes() -> Vec<&'static str> {
@@ -93,6 +82,36 @@ impl<'a> ApiExtractor<'a> for Caller {
     ) -> Result<Self> {
         Ok(authenticate(request).await?)
     }
+}
+
+/// The two ways in which a key may be sent.
+fn register_schemes(
+    registry: &mut Registry,
+    [bearer, api_key]: [&'static str; 2],
+    [about_bearer, about_api_key]: [&'static str; 2],
+) {
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let bearer_scheme = MetaSecurityScheme {
+        scheme: Some("bearer"),
+        bearer_format: Some("mr_ and 43 characters of base64url"),
+        ..scheme("http", about_bearer)
+    };
+    registry.create_security_scheme(bearer, bearer_scheme);
+    let api_key_scheme = MetaSecurityScheme {
+        name: Some("X-API-Key"),
+        key_in: Some("header"),
+        ..scheme("apiKey", about_api_key)
+    };
+    registry.create_security_scheme(api_key, api_key_scheme);
 }
 
 async fn authenticate(request: &Request) -> Result<Caller, Problem> {
@@ -119,7 +138,8 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
     if standing.exhausted {
         return Err(standing.problem());
     }
-    Ok(Caller { org: key.org, key: key.key_id, scope: Arc::clone(scope) })
+    let scope = Arc::clone(scope);
+    Ok(Caller { org: key.org, key: key.key_id, platform: key.platform, scope })
 }
 
 /// Charges the failure to the client's address: guessing keys is slow.

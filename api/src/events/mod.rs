@@ -13,7 +13,8 @@ use poem_openapi::{
 
 use crate::{auth::Caller, document::Tag, live::Live, problem::Problem, read::Read, state::App};
 use follow::Follow;
-use model::{Envelope, EventPage, Wanted};
+pub(crate) use model::Envelope;
+use model::{EventPage, Wanted};
 use socket::Upgraded;
 
 const DEFAULT_LIMIT: u32 = 50;

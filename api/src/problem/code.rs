@@ -7,12 +7,14 @@ pub enum Code {
     InvalidParameter,
     InvalidBody,
     Unauthenticated,
+    PlatformOnly,
     NotFound,
     NoSuchRoute,
     MethodNotAllowed,
     NotAcceptable,
     RequestTooSlow,
     Conflict,
+    BuildsDiffer,
     VersionMismatch,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -28,17 +30,19 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::Unauthenticated,
+        Self::PlatformOnly,
         Self::NotFound,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::RequestTooSlow,
         Self::Conflict,
+        Self::BuildsDiffer,
         Self::VersionMismatch,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -59,12 +63,14 @@ impl Code {
             Self::InvalidParameter => "invalid-parameter",
             Self::InvalidBody => "invalid-body",
             Self::Unauthenticated => "unauthenticated",
+            Self::PlatformOnly => "platform-only",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotAcceptable => "not-acceptable",
             Self::RequestTooSlow => "request-too-slow",
             Self::Conflict => "conflict",
+            Self::BuildsDiffer => "builds-differ",
             Self::VersionMismatch => "version-mismatch",
             Self::BodyTooLarge => "body-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
@@ -86,11 +92,12 @@ impl Code {
                 StatusCode::BAD_REQUEST
             }
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::PlatformOnly => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::BuildsDiffer => StatusCode::CONFLICT,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -110,12 +117,14 @@ impl Code {
             Self::InvalidParameter => "A parameter or header has a value that does not fit",
             Self::InvalidBody => "The body cannot be understood",
             Self::Unauthenticated => "A valid API key is needed",
+            Self::PlatformOnly => "Only a key of the platform may do this",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
             Self::MethodNotAllowed => "The resource does not know this method",
             Self::NotAcceptable => "The resource has no form that was asked for",
             Self::RequestTooSlow => "The request took too long to arrive",
             Self::Conflict => "The state of the resource does not allow this",
+            Self::BuildsDiffer => "The rebuilt view is not what the live one is",
             Self::VersionMismatch => "The resource has another version than the one pinned",
             Self::BodyTooLarge => "The body is larger than allowed",
             Self::UnsupportedMediaType => "The body has a content type that is not taken here",
@@ -140,6 +149,9 @@ impl Code {
             Self::Unauthenticated => {
                 "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked."
             }
+            Self::PlatformOnly => {
+                "Use a key that the operator issued with `millrace keys issue --platform`."
+            }
             Self::NotFound => {
                 "Check the id. What belongs to another organisation is answered in the same way."
             }
@@ -148,6 +160,9 @@ impl Code {
             Self::NotAcceptable => "Ask for one of the forms that the API document lists.",
             Self::RequestTooSlow => "Send the request again without pausing.",
             Self::Conflict => "Read the resource again and decide anew.",
+            Self::BuildsDiffer => {
+                "Find out which of the two is right; `accept_differences=true` switches all the same."
+            }
             Self::VersionMismatch => {
                 "Read the resource again and send its present `ETag` as `If-Match`, or leave it out."
             }

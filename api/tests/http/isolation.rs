@@ -2,7 +2,10 @@ use domain::scans::{EngineOutcome, Severity};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{Server, finding, send, soon, website, with_json};
+use crate::{
+    dead_letters::poisoned,
+    support::{Server, finding, send, soon, website, with_json},
+};
 
 /// An operation of the document.
 pub struct Operation {
@@ -10,6 +13,8 @@ pub struct Operation {
     pub method: Method,
     pub path: String,
     pub needs_key: bool,
+    /// A key of the platform.
+    pub needs_platform: bool,
 }
 
 pub fn operations() -> Vec<Operation> {
@@ -22,6 +27,7 @@ pub fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 needs_key: operation["security"].is_array(),
+                needs_platform: operation["security"][0]["platform_bearer"].is_array(),
             });
         }
     }
@@ -51,10 +57,12 @@ async fn no_cross_organisation_read() {
     let done = EngineOutcome::Completed;
     let ended = server.completed(&other, findings, done, vec![]).await.to_string();
     let queued = server.queued(&other).await.to_string();
+    let (_, poison) = poisoned(&server, &other).await;
+    let letter = format!("scans-{poison}");
     let position = server.journal.head().await.unwrap();
 
     for operation in operations().into_iter().filter(|operation| operation.needs_key) {
-        for id in [&ended, &queued] {
+        for id in [&ended, &queued, &letter] {
             let with_id = operation.path.contains('{');
             let path = operation
                 .path
@@ -70,7 +78,10 @@ async fn no_cross_organisation_read() {
                 _ => request,
             };
             let response = soon(request.send()).await.unwrap();
-            if with_id {
+            if operation.needs_platform {
+                // It is refused whatever there is: nothing is to be learnt from the answer.
+                assert_eq!(response.status(), 403, "{} with a tenant's key", operation.id);
+            } else if with_id {
                 assert_eq!(response.status(), 404, "{} of another's {id}", operation.id);
             }
             let text = beginning(response).await;
@@ -81,6 +92,8 @@ async fn no_cross_organisation_read() {
         }
     }
     let path = format!("/v1/scans/{queued}");
+    let letters = server.get_as(&other, &format!("/v1/dead-letters/{letter}")).await;
+    assert_eq!(letters.status, 200, "{}", letters.text);
     let theirs = server.get_as(&other, &path).await;
     assert_eq!((theirs.status.as_u16(), theirs.json()["state"].as_str()), (200, Some("queued")));
 }
@@ -91,6 +104,7 @@ async fn every_operation_but_those_of_health_needs_a_key() {
     let mut open = Vec::new();
     for operation in operations() {
         let path = operation.path.replace("{id}", "scan_01h455vb4pex5vsknk084sn02q");
+        let path = path.replace("{name}", "scans");
         let answer = send(server.bare(operation.method, &path)).await;
         if operation.needs_key {
             assert_eq!(answer.status, 401, "{}", operation.id);

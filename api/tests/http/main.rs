@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod commands;
+mod dead_letters;
 mod document;
 mod events;
 mod fuzz;
@@ -11,6 +12,7 @@ mod isolation;
 mod limits;
 mod logs;
 mod problems;
+mod projections;
 mod reads;
 mod reports;
 mod sarif;

@@ -19,13 +19,16 @@ struct Ask {
 
 const METHODS: [&str; 9] = ["GET", "GET", "GET", "GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT"];
 /// Each with what it takes.
-const PATHS: [(&str, &[&str]); 13] = [
+const PATHS: [(&str, &[&str]); 16] = [
     ("/v1/scans", &["cursor", "limit", "state", "target_kind"]),
     ("/v1/scans/{id}", &["as_of"]),
     ("/v1/scans/{id}/findings", &["cursor", "limit", "severity", "engine", "status"]),
     ("/v1/scans/{id}/report", &["format"]),
     ("/v1/scans/{id}/logs", &[]),
     ("/v1/scans/{id}/cancel", &[]),
+    ("/v1/dead-letters", &["projection", "cursor", "limit"]),
+    ("/v1/dead-letters/{id}", &[]),
+    ("/v1/projections/{id}/switch", &["accept_differences"]),
     ("/v1/events", &["after", "limit", "types", "aggregate_id"]),
     ("/v1/events/stream", &["after", "types", "aggregate_id"]),
     ("/v1/events/ws", &[]),

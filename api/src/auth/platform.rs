@@ -1,0 +1,69 @@
+use poem::{Request, RequestBody, Result};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::Registry};
+use tracing::Instrument;
+
+use super::{Caller, register_schemes};
+use crate::problem::{Code, Problem};
+
+const BEARER: &str = "platform_bearer";
+const API_KEY: &str = "platform_api_key";
+
+/// The owner of a key of the platform. An operation that has it in place of [`Caller`] concerns the
+/// whole installation, and refuses all other keys before it looks at anything of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct PlatformCaller(Caller);
+
+impl PlatformCaller {
+    /// Does the work even when the client goes away meanwhile, and leaves a trace of who asked for
+    /// it: such work makes no event that would say so.
+    pub async fn carry_out<T, E>(
+        &self,
+        operation: &'static str,
+        target: &str,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Problem: From<E>,
+    {
+        tracing::warn!(operation, target, key = %self.0.key, "an operator acts on the installation");
+        match tokio::spawn(work.in_current_span()).await {
+            Ok(result) => Ok(result?),
+            Err(aborted) => Err(Problem::internal(&aborted)),
+        }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for PlatformCaller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let about = [
+            "`Authorization: Bearer mr_...` with a key of the platform, one that was issued with \
+             `millrace keys issue --platform`.",
+            "The same key in a header of its own.",
+        ];
+        register_schemes(registry, [BEARER, API_KEY], about);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![BEARER, API_KEY]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let caller = Caller::from_request(request, body, options).await?;
+        if caller.platform {
+            return Ok(Self(caller));
+        }
+        let detail = "this concerns the whole installation, and the key is not one of the platform";
+        Err(Problem::new(Code::PlatformOnly, detail).into())
+    }
+}
