@@ -60,6 +60,16 @@ pub fn catalogue() -> impl Iterator<Item = EventType> {
     organizations::EVENT_TYPES.iter().chain(scans::EVENT_TYPES).copied()
 }
 
+/// Fields of the payload of this type that stay inside the house: whoever shows events to an
+/// organisation leaves them out.
+pub fn private_fields(event_type: &str) -> &'static [&'static str] {
+    match event_type {
+        "organization.api_key_issued" => &["secret_hash"],
+        "scan.attempt_started" => &["fence"],
+        _ => &[],
+    }
+}
+
 /// Today's events for one stored payload, of one aggregate's own type.
 pub fn decode_as<E: DeserializeOwned>(
     event_type: &str,

@@ -6,7 +6,12 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use cqrs_es::{Aggregate, DomainEvent};
-use domain::{Event, event::catalogue, organizations::Organization, scans::Scan};
+use domain::{
+    Event,
+    event::{catalogue, private_fields},
+    organizations::Organization,
+    scans::Scan,
+};
 use serde_json::Value;
 
 fn golden() -> BTreeMap<(String, u32), Value> {
@@ -44,6 +49,22 @@ fn every_event_type_has_a_golden_file_of_its_current_version() {
     for event_type in catalogue() {
         let key = (event_type.name.to_owned(), event_type.version);
         assert!(golden.contains_key(&key), "schemas/golden lacks {key:?}");
+    }
+}
+
+#[test]
+fn a_field_that_sounds_like_a_secret_is_private_and_private_fields_are_there() {
+    let secret = ["secret", "hash", "fence", "token", "password"];
+    for ((name, version), payload) in golden() {
+        let fields = payload.as_object().unwrap();
+        for field in fields.keys() {
+            let sounds = secret.iter().any(|word| field.contains(word));
+            let private = private_fields(&name).contains(&field.as_str());
+            assert_eq!(private, sounds, "{field} of {name} v{version}");
+        }
+        for field in private_fields(&name) {
+            assert!(fields.contains_key(*field), "{name} v{version} has no {field}");
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use domain::{
-    event::{EventType, catalogue},
+    event::{EventType, catalogue, private_fields},
     organizations::OrganizationEvent,
     scans::ScanEvent,
 };
@@ -66,5 +66,9 @@ fn titled(mut schema: Value, event_type: EventType) -> Value {
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!(format!("{} v{}", event_type.name, event_type.version));
     schema["description"] = json!(event_type.about);
+    for field in private_fields(event_type.name) {
+        // Left out wherever an organisation is shown its events.
+        schema["properties"][field]["x-private"] = json!(true);
+    }
     schema
 }

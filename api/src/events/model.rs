@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 use domain::{
@@ -9,7 +9,10 @@ use domain::{
 use journal::{Filter, Recorded};
 use poem_openapi::{Object, types::Any};
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{live, problem::Problem};
 
@@ -41,7 +44,7 @@ pub(crate) struct Envelope {
     causation_id: Option<String>,
     /// `request_id` and `traceparent` of the request that led to it.
     metadata: BTreeMap<String, String>,
-    /// What happened, as the schema of the type says.
+    /// What happened, as the schema of the type says, without the fields that it marks `x-private`.
     data: Any<Value>,
 }
 
@@ -68,12 +71,12 @@ impl From<&Recorded> for Envelope {
             causation_id: event.causation_id.map(|id| id.to_string()),
             metadata: event.metadata.clone(),
             // The log holds nothing that is not JSON.
-            data: Any(serde_json::from_str(event.payload.get()).unwrap_or_default()),
+            data: Any(serde_json::from_str(public(event).get()).unwrap_or_default()),
         }
     }
 }
 
-/// The same fields, with the payload as it lies in the log.
+/// The same fields, with the payload as it lies in the log but for what is private.
 #[derive(Serialize)]
 struct Line<'a> {
     position: u64,
@@ -93,8 +96,24 @@ struct Line<'a> {
     data: &'a RawValue,
 }
 
+/// The payload without what stays inside the house.
+fn public(event: &Recorded) -> Cow<'_, RawValue> {
+    let private = event::private_fields(&event.event_type);
+    if private.is_empty() {
+        return Cow::Borrowed(&event.payload);
+    }
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(event.payload.get());
+    let shown = fields.and_then(|mut fields| {
+        fields.retain(|name, _| !private.contains(&name.as_str()));
+        to_raw_value(&fields)
+    });
+    // What has no fields cannot be told apart, so nothing of it is shown.
+    Cow::Owned(shown.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+}
+
 /// The envelope as JSON of one line.
 pub(super) fn line(event: &Recorded) -> String {
+    let data = public(event);
     let line = Line {
         position: event.position,
         id: event.event_id,
@@ -108,7 +127,7 @@ pub(super) fn line(event: &Recorded) -> String {
         correlation_id: event.correlation_id,
         causation_id: event.causation_id,
         metadata: &event.metadata,
-        data: &event.payload,
+        data: &data,
     };
     serde_json::to_string(&line).unwrap_or_default()
 }

@@ -194,6 +194,39 @@ async fn a_socket_carries_the_same_events() {
 }
 
 #[tokio::test]
+async fn hashes_of_keys_and_fences_of_attempts_are_shown_to_nobody() {
+    let server = Server::start().await;
+    server.running(&server.owner).await;
+    let types = "types=organization.api_key_issued,scan.attempt_started";
+    let page = server.get(&format!("/v1/events?{types}")).await.json();
+    let request = server.request(Method::GET, &format!("/v1/events/stream?after=0&{types}"));
+    let mut reader = Reader::open(request).await;
+    let mut request =
+        format!("ws://{}/v1/events/ws", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("x-api-key", server.owner.key.parse().unwrap());
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    let wanted =
+        json!({ "after": 0, "types": ["organization.api_key_issued", "scan.attempt_started"] });
+    socket.send(Message::text(wanted.to_string())).await.unwrap();
+    for (number, fields) in [
+        &["issued_at", "key_id", "name", "type"][..],
+        &["attempt", "deadline", "started_at", "type", "worker"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let message = soon(socket.next()).await.unwrap().unwrap();
+        let told: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+        let sent = reader.event().await.unwrap().data;
+        for event in [&page["events"][number], &sent, &told] {
+            let shown: Vec<_> = event["data"].as_object().unwrap().keys().collect();
+            assert_eq!(shown, fields, "{event}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_bad_subscription_closes_the_socket_with_its_reason() {
     let server = Server::start().await;
     let mut request =
