@@ -23,32 +23,48 @@ const CONTENT_TYPE: &str = "text/event-stream";
 
 /// Milliseconds after which a client shall come back.
 pub(crate) const RETRY_MS: u64 = 2000;
+/// Streams last: a place for one more is not to be had at once.
+const RETRY_AFTER_S: u64 = 5;
 
-/// Live streams open now, by key. A key without any is not held.
+/// Live streams open now.
 pub(crate) struct Slots {
     limit: u32,
-    open: Arc<Mutex<HashMap<ApiKeyId, u32>>>,
+    limit_of_key: u32,
+    open: Arc<Mutex<Open>>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: u32,
+    /// A key without any is not held.
+    keys: HashMap<ApiKeyId, u32>,
 }
 
 /// Held by a live stream for as long as it lives.
 pub(crate) struct Slot {
     key: ApiKeyId,
-    open: Arc<Mutex<HashMap<ApiKeyId, u32>>>,
+    open: Arc<Mutex<Open>>,
 }
 
 impl Slots {
-    pub fn new(limit: u32) -> Self {
-        Self { limit, open: Arc::default() }
+    pub fn new(limit: u32, limit_of_key: u32) -> Self {
+        Self { limit, limit_of_key, open: Arc::default() }
     }
 
     pub fn take(&self, key: ApiKeyId) -> Result<Slot, Problem> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(key).or_default();
-        if *count >= self.limit {
-            let detail = format!("this key has {} live streams open, the most it may", self.limit);
-            return Err(Problem::new(Code::TooManyStreams, detail).retry_after(5));
+        if open.keys.get(&key).is_some_and(|count| *count >= self.limit_of_key) {
+            let most = self.limit_of_key;
+            let detail = format!("this key has {most} live streams open, the most it may");
+            return Err(Problem::new(Code::TooManyStreams, detail).retry_after(RETRY_AFTER_S));
         }
-        *count += 1;
+        if open.all >= self.limit {
+            metrics::counter!("http_refused_total", "reason" => "streams").increment(1);
+            let detail = "as many live streams are open as there may be";
+            return Err(Problem::new(Code::Overloaded, detail).retry_after(RETRY_AFTER_S));
+        }
+        open.all += 1;
+        *open.keys.entry(key).or_default() += 1;
         metrics::gauge!("sse_clients").increment(1.0);
         Ok(Slot { key, open: Arc::clone(&self.open) })
     }
@@ -58,10 +74,11 @@ impl Drop for Slot {
     fn drop(&mut self) {
         metrics::gauge!("sse_clients").decrement(1.0);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.key) {
+        open.all -= 1;
+        if let Some(count) = open.keys.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.key);
+                open.keys.remove(&self.key);
             }
         }
     }
@@ -137,12 +154,14 @@ mod tests {
 
     #[test]
     fn a_key_gets_its_streams_back_when_they_end() {
-        let slots = Slots::new(2);
-        let key = ApiKeyId::from_uuid(uuid::Uuid::nil());
+        let slots = Slots::new(3, 2);
+        let [key, other] = [0, 1].map(|n| ApiKeyId::from_uuid(uuid::Uuid::from_u128(n)));
         let first = slots.take(key).unwrap();
         let _second = slots.take(key).unwrap();
-        assert!(slots.take(key).is_err());
-        drop(first);
+        assert_eq!(slots.take(key).err().unwrap().code, Code::TooManyStreams);
+        let third = slots.take(other).unwrap();
+        assert_eq!(slots.take(other).err().unwrap().code, Code::Overloaded);
+        drop((first, third));
         assert!(slots.take(key).is_ok());
     }
 }

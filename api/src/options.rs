@@ -9,8 +9,11 @@ pub struct Options {
     pub public_url: Option<Url>,
     /// Origins whose pages may call the API, exactly as browsers send them.
     pub cors_origins: Vec<String>,
-    /// Connections open at the same time; further ones wait in the kernel's queue.
+    /// Connections open at the same time. When all are taken, the client that keeps the server
+    /// waiting longest makes room for the next.
     pub max_connections: usize,
+    /// Requests worked on at the same time. As many more wait for a moment, others are refused.
+    pub max_requests: usize,
     /// Bytes of a request head.
     pub max_header_bytes: usize,
     /// Bytes of a request body.
@@ -29,7 +32,8 @@ pub struct Options {
     pub requests_per_minute: u32,
     /// Failed authentications a minute of one client address.
     pub failures_per_minute: u32,
-    /// Live streams open at the same time of one API key.
+    /// Live streams open at the same time in all, and of one API key.
+    pub max_streams: u32,
     pub streams_per_key: u32,
     /// Pause after which a live stream shows that it is alive.
     pub keep_alive: Duration,
@@ -45,6 +49,7 @@ impl Default for Options {
             public_url: None,
             cors_origins: Vec::new(),
             max_connections: 4096,
+            max_requests: 64,
             max_header_bytes: 32 * 1024,
             max_body_bytes: 1024 * 1024,
             header_timeout: Duration::from_secs(15),
@@ -54,6 +59,7 @@ impl Default for Options {
             drain_timeout: Duration::from_secs(10),
             requests_per_minute: 6000,
             failures_per_minute: 60,
+            max_streams: 1024,
             streams_per_key: 32,
             keep_alive: Duration::from_secs(15),
             default_wait: Duration::from_secs(2),

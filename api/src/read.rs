@@ -1,6 +1,6 @@
 //! What all reads have in common: how fresh they must be and how fresh they are.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use poem::{
     IntoResponse, Request, RequestBody, Response, Result,
@@ -16,6 +16,7 @@ use projections::{View, ViewError};
 use crate::{
     command::{POSITION, header_meta},
     problem::{Code, Problem},
+    server::Admitted,
     state::App,
 };
 
@@ -23,16 +24,23 @@ use crate::{
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// `Millrace-Min-Position`, and with `Prefer: wait=N` how long to wait for it.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {
     min_position: Option<u64>,
     wait: Option<Duration>,
+    admitted: Option<Arc<Admitted>>,
 }
 
 impl Freshness {
     /// The view of that name, once it is as fresh as asked for.
     pub async fn open(self, app: &App, name: &'static str) -> Result<View, Problem> {
-        Ok(app.views.open(name, self.min_position, app.wait(self.wait)).await?)
+        let wait = app.wait(self.wait);
+        let now = app.views.open(name, self.min_position, Duration::ZERO).await;
+        let Err(stale @ ViewError::Stale { .. }) = now else { return Ok(now?) };
+        let aside = self.admitted.as_ref().and_then(|admitted| admitted.step_aside());
+        if wait.is_zero() || aside.is_none() {
+            return Err(stale.into());
+        }
+        Ok(app.views.open(name, self.min_position, wait).await?)
     }
 
     /// How far all of these views are, once they are as fresh as asked for. One that is not built
@@ -98,7 +106,8 @@ impl<'a> ApiExtractor<'a> for Freshness {
                     })?,
             ),
         };
-        Ok(Self { min_position, wait: request.header("prefer").and_then(preferred_wait) })
+        let wait = request.header("prefer").and_then(preferred_wait);
+        Ok(Self { min_position, wait, admitted: request.data().cloned() })
     }
 }
 

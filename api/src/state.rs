@@ -72,7 +72,7 @@ impl App {
             keys: KeyCache::new(),
             quotas: Quotas::new("key", options.requests_per_minute),
             failures: Quotas::new("address", options.failures_per_minute),
-            streams: Slots::new(options.streams_per_key),
+            streams: Slots::new(options.max_streams, options.streams_per_key),
             state,
             stop,
         }))

@@ -6,6 +6,9 @@ use url::Url;
 use super::Faults;
 use super::layers::Section;
 
+/// For each request worked on, one may wait for that and one for the position it asks for.
+const BUSY_PER_REQUEST: u32 = 3;
+
 /// The HTTP front end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,13 +17,18 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How clients reach the server, when not at `listen`.
     pub public_url: Option<Url>,
+    /// Connections open at the same time; the slowest client makes room for the next.
     pub max_connections: u32,
+    /// Requests worked on at the same time; as many more wait for a moment, others are refused.
+    pub max_requests: u32,
     /// For the whole head of a request.
     pub header_timeout_s: u32,
     /// For the whole body of a request.
     pub body_timeout_s: u32,
     /// For the head of the answer.
     pub request_timeout_s: u32,
+    /// A client that takes nothing of its answer for so long is given up.
+    pub write_timeout_s: u32,
     pub body_limit_bytes: u64,
     /// How long open requests may go on at shutdown.
     pub drain_timeout_s: u32,
@@ -30,7 +38,8 @@ pub struct Server {
     pub requests_per_minute_per_key: u32,
     /// Requests without a valid key a minute of one client address.
     pub requests_per_minute_per_address: u32,
-    /// Live streams open at the same time of one API key.
+    /// Live streams open at the same time in all, and of one API key.
+    pub max_streams: u32,
     pub streams_per_key: u32,
 }
 
@@ -39,15 +48,18 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             public_url: None,
-            max_connections: 1024,
+            max_connections: 2048,
+            max_requests: 64,
             header_timeout_s: 10,
             body_timeout_s: 30,
             request_timeout_s: 60,
+            write_timeout_s: 30,
             body_limit_bytes: 1 << 20,
             drain_timeout_s: 10,
             cors_origins: Vec::new(),
             requests_per_minute_per_key: 600,
             requests_per_minute_per_address: 300,
+            max_streams: 1024,
             streams_per_key: 32,
         }
     }
@@ -60,10 +72,16 @@ impl Section for Server {
         if self.public_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
             faults.add("server.public_url", "must begin with http:// or https://");
         }
-        faults.range("server.max_connections", self.max_connections, 1..=1_000_000);
+        faults.range("server.max_requests", self.max_requests, 1..=100_000);
+        faults.range("server.max_streams", self.max_streams, 1..=1_000_000);
+        // Those that are not the fault of a slow client: others can always be made to give way.
+        let busy = self.max_requests.saturating_mul(BUSY_PER_REQUEST);
+        let least = self.max_streams.saturating_add(busy).saturating_add(1);
+        faults.range("server.max_connections", self.max_connections, least..=2_000_000);
         faults.range("server.header_timeout_s", self.header_timeout_s, 1..=300);
         faults.range("server.body_timeout_s", self.body_timeout_s, 1..=3600);
         faults.range("server.request_timeout_s", self.request_timeout_s, 1..=3600);
+        faults.range("server.write_timeout_s", self.write_timeout_s, 1..=3600);
         faults.range("server.body_limit_bytes", self.body_limit_bytes, 1 << 10..=1 << 30);
         faults.range("server.drain_timeout_s", self.drain_timeout_s, 0..=3600);
         let per_minute = 1..=100_000_000;

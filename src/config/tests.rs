@@ -27,7 +27,7 @@ fn the_defaults_are_sound_and_survive_being_written_and_read() {
 
 #[test]
 fn the_file_goes_over_the_defaults_and_variables_go_over_the_file() {
-    let file = "data_dir = '/srv/a'\n[server]\nlisten = '0.0.0.0:1'\nmax_connections = 7\n[log]\nformat = 'json'";
+    let file = "data_dir = '/srv/a'\n[server]\nlisten = '0.0.0.0:1'\nmax_connections = 7000\n[log]\nformat = 'json'";
     let config = with(
         file,
         &[
@@ -42,7 +42,7 @@ fn the_file_goes_over_the_defaults_and_variables_go_over_the_file() {
     )
     .unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
-    assert_eq!(config.server.max_connections, 7);
+    assert_eq!(config.server.max_connections, 7000);
     assert_eq!(config.data_dir, Path::new("/srv/b"));
     assert_eq!(config.log.format, Format::Json);
     assert_eq!(config.scans.allowed_paths, [Path::new("/one"), Path::new("/two")]);

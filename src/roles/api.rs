@@ -1,24 +1,35 @@
-use std::time::Duration;
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use api::{ApiState, Check, Class, Options};
 use journal::{LogStream, jobs::JobStream};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::Tasks;
+use super::{Tasks, open_files};
 use crate::{
     config::{Config, Server},
     installation::Installation,
     telemetry,
 };
 
-pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+/// Connections that the kernel keeps until they are taken in. A client that finds no room there
+/// comes back a second later.
+const BACKLOG: u32 = 4096;
+
+pub fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    open_files::allow_for(config.server.max_connections)?;
     let listen = config.server.listen;
-    TcpListener::bind(listen)
-        .await
+    listener(listen)
         .with_context(|| format!("cannot listen on {listen}; server.listen chooses another"))
+}
+
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 pub async fn start(
@@ -54,13 +65,16 @@ fn options(server: &Server) -> Options {
         public_url: server.public_url.clone(),
         cors_origins: server.cors_origins.clone(),
         max_connections: server.max_connections as usize,
+        max_requests: server.max_requests as usize,
         max_body_bytes: server.body_limit_bytes,
         header_timeout: seconds(server.header_timeout_s),
         body_timeout: seconds(server.body_timeout_s),
         request_timeout: seconds(server.request_timeout_s),
+        write_timeout: seconds(server.write_timeout_s),
         drain_timeout: seconds(server.drain_timeout_s),
         requests_per_minute: server.requests_per_minute_per_key,
         failures_per_minute: server.requests_per_minute_per_address,
+        max_streams: server.max_streams,
         streams_per_key: server.streams_per_key,
         ..Options::default()
     }

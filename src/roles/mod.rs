@@ -2,6 +2,7 @@
 
 mod api;
 mod housekeeping;
+mod open_files;
 pub mod projector;
 mod relay;
 mod worker;
@@ -61,7 +62,7 @@ impl Running {
         let has = |role| roles.contains(&role);
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         // An address that is taken is found out before any work begins.
-        let listener = if has(Role::Api) { Some(api::bind(config).await?) } else { None };
+        let listener = if has(Role::Api) { Some(api::bind(config)?) } else { None };
         self.begin("doorbell", Duration::ZERO, async |stop| {
             Ok(worker::doorbell(installation, stop))
         })

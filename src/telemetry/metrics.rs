@@ -31,10 +31,14 @@ const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
     ("job_run_seconds", JOB_SECONDS, "One attempt."),
 ];
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 13] = [
     ("append_conflicts_total", "Appends refused because the stream had moved on."),
     ("bus_disconnects_total", "Connections to NATS lost."),
     ("bus_slow_consumers_total", "NATS subscriptions that lost messages for being slow."),
+    (
+        "http_refused_total",
+        "Requests refused for want of room (busy, streams), for their body, or clients for being slow.",
+    ),
     ("job_consumer_rebuilds_total", "Consumers of the jobs stream that had to be made again."),
     ("job_messages_lost_total", "Jobs released again because their message was lost."),
     ("job_retries_total", "Attempts after the first."),
@@ -46,8 +50,13 @@ const COUNTERS: [(&str, &str); 12] = [
     ("relay_stream_losses_total", "Times the stream was found behind what it had."),
 ];
 
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 11] = [
     ("append_queue_depth", "Requests waiting for the appender."),
+    (
+        "http_connections",
+        "Connections whose client may ask (head), moves a body or an answer (transfer), or is served.",
+    ),
+    ("http_requests_running", "Requests worked on."),
     ("relay_lag_positions", "Events committed and not yet on the stream."),
     ("relay_state", "0 stopped, 1 publishing, 2 standby, 3 retrying, 4 refusing."),
     ("projection_lag_positions", "Events committed and not yet in a read model."),

@@ -29,7 +29,7 @@ fn alerts_and_dashboard_ask_for_metrics_there_are() {
     for file in ["ops/prometheus/rules.yml", "ops/grafana/dashboards/millrace.json"] {
         let text = fs::read_to_string(file).unwrap();
         let asked = found(
-            r"\b([a-z]+(?:_[a-z]+)*_(?:total|seconds|requests|depth|positions|state|letters|backlog|running|clients))(?:_bucket|_count|_sum)?\b",
+            r"\b([a-z]+(?:_[a-z]+)*_(?:total|seconds|requests|depth|positions|state|letters|backlog|running|clients|connections))(?:_bucket|_count|_sum)?\b",
             &text,
         );
         assert!(asked.len() > 5, "{file} asks for {asked:?}");

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{live::Slot, problem::Problem, state::App};
 
-/// For the subscription and for each message to be taken by the client.
+/// For the subscription.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A subscription is small; nothing else is read.
 const MAX_MESSAGE: usize = 16 * 1024;
@@ -53,7 +53,7 @@ pub(super) fn upgraded(socket: WebSocket, app: App, org: OrganizationId, slot: S
         // A close frame holds 123 bytes of text.
         let reason: String = reason.chars().take(40).collect();
         let closing = stream.send(Message::Close(Some((code, reason))));
-        drop(tokio::time::timeout(PATIENCE, closing).await);
+        drop(tokio::time::timeout(app.options.write_timeout, closing).await);
         drop(slot);
     });
     Upgraded(upgraded.into_response())
@@ -112,7 +112,7 @@ async fn serve(
             Step::End => return Ok(SHUTDOWN),
         };
         for message in messages {
-            match tokio::time::timeout(PATIENCE, stream.send(message)).await {
+            match tokio::time::timeout(app.options.write_timeout, stream.send(message)).await {
                 Ok(Ok(())) => {}
                 _ => return Ok("the client takes no messages"),
             }

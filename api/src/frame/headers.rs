@@ -1,8 +1,6 @@
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
-use super::Scope;
-
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A page may bring a policy of its own; everything else is not for browsers to run.
@@ -19,7 +17,7 @@ impl Headers {
         Self { https: public_url.is_some_and(|url| url.scheme() == "https") }
     }
 
-    pub fn apply(&self, headers: &mut HeaderMap, scope: &Scope) {
+    pub fn apply(&self, headers: &mut HeaderMap, request_id: &str) {
         let fixed = [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
@@ -38,11 +36,8 @@ impl Headers {
         if self.https {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
         }
-        if let Ok(id) = HeaderValue::from_str(&scope.request_id) {
+        if let Ok(id) = HeaderValue::from_str(request_id) {
             headers.insert(REQUEST_ID, id);
-        }
-        if let Some(quota) = scope.quota.get() {
-            quota.apply(headers);
         }
     }
 }

@@ -1,7 +1,6 @@
-//! What surrounds every request: its id and trace, limits, cross-origin rules, safety headers, the
-//! metric, and the one place where problems are written out.
+//! What surrounds every request: its id and trace, the time limit, cross-origin rules, safety
+//! headers, the metric, and the one place where problems are written out.
 
-mod body;
 mod cors;
 mod headers;
 mod scope;
@@ -9,11 +8,13 @@ mod scope;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
-use poem::{Endpoint, IntoResponse, PathPattern, Request, Response, Result, http::Method};
+use poem::{
+    Endpoint, IntoResponse, PathPattern, Request, Response, Result,
+    http::{HeaderMap, Method, header::ORIGIN},
+};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-pub(crate) use body::BodyError;
 pub(crate) use scope::Scope;
 
 use crate::{
@@ -48,6 +49,15 @@ impl<E> Frame<E> {
             routes,
         }
     }
+
+    /// The answer to a request that is not taken in. It costs as little as it can.
+    pub fn refuse(&self, asked: &HeaderMap, problem: &Problem) -> Response {
+        let request_id = scope::request_id(asked, &**self.app.journal.clock());
+        let mut answer = problem.render(&request_id, &self.base);
+        self.headers.apply(answer.headers_mut(), &request_id);
+        self.cors.apply(answer.headers_mut(), asked.get(ORIGIN));
+        answer
+    }
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
@@ -56,7 +66,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let started = Instant::now();
         let scope = Arc::new(Scope::of(&request, &**self.app.journal.clock()));
-        let origin = request.headers().get(poem::http::header::ORIGIN).cloned();
+        let origin = request.headers().get(ORIGIN).cloned();
         request.set_data(Arc::clone(&scope));
         request.set_data(self.app.clone());
         let span = tracing::info_span!(
@@ -80,7 +90,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
             .map_or(UNKNOWN_ROUTE, |route| route.pattern.as_str())
             .to_owned();
         let mut answer = self.written_out(answer, &scope);
-        self.headers.apply(answer.headers_mut(), &scope);
+        self.headers.apply(answer.headers_mut(), &scope.request_id);
+        if let Some(quota) = scope.quota.get() {
+            quota.apply(answer.headers_mut());
+        }
         self.cors.apply(answer.headers_mut(), origin.as_ref());
         let (status, elapsed) = (answer.status().as_u16(), started.elapsed());
         metrics::histogram!("http_request_duration_seconds",
@@ -92,15 +105,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
 }
 
 impl<E: Endpoint<Output = Response>> Frame<E> {
-    /// The answer within the limits of size and time; a panic becomes a problem.
-    async fn guarded(&self, mut request: Request) -> Response {
-        let options = &self.app.options;
-        if let Err(error) = body::limit(&mut request, options.max_body_bytes, options.body_timeout)
-        {
-            return Problem::from(&error).into_response();
-        }
+    /// The answer within the limit of time; a panic becomes a problem.
+    async fn guarded(&self, request: Request) -> Response {
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        match tokio::time::timeout(options.request_timeout, call).await {
+        match tokio::time::timeout(self.app.options.request_timeout, call).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(error))) => refused(error),
             Ok(Err(_panic)) => {

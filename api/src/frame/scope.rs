@@ -4,7 +4,7 @@ use std::{
 };
 
 use journal::Clock;
-use poem::{Addr, Request, web::RemoteAddr};
+use poem::{Addr, Request, http::HeaderMap, web::RemoteAddr};
 
 use super::headers::REQUEST_ID;
 use crate::quota::Standing;
@@ -31,10 +31,7 @@ pub(crate) struct Trace {
 
 impl Scope {
     pub fn of(request: &Request, clock: &dyn Clock) -> Self {
-        let request_id = request
-            .header(REQUEST_ID)
-            .filter(|id| is_request_id(id))
-            .map_or_else(|| clock.new_id().simple().to_string(), str::to_owned);
+        let request_id = request_id(request.headers(), clock);
         let trace = request
             .header("traceparent")
             .and_then(Trace::parse)
@@ -86,6 +83,14 @@ impl Trace {
     pub fn trace_id(&self) -> &str {
         &self.traceparent[3..35]
     }
+}
+
+/// The one the client chose if it is one, else a new one.
+pub(super) fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    given
+        .filter(|id| is_request_id(id))
+        .map_or_else(|| clock.new_id().simple().to_string(), str::to_owned)
 }
 
 fn is_request_id(text: &str) -> bool {

@@ -133,7 +133,7 @@ impl Code {
             Self::TooManyRequests => "The quota is used up for the moment",
             Self::TooManyStreams => "Too many live streams are open",
             Self::Internal => "Something failed on our side",
-            Self::Overloaded => "More commands are waiting than the log can take",
+            Self::Overloaded => "More is asked than can be answered now",
             Self::StaleRead => "The view has not reached the position asked for",
             Self::Unavailable => "A part that the answer needs is not available",
             Self::TimedOut => "The answer took too long",

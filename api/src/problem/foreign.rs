@@ -7,7 +7,7 @@ use poem_openapi::error::{
 };
 
 use super::{Code, Problem};
-use crate::frame::BodyError;
+use crate::server::BodyError;
 
 impl Problem {
     /// What the framework or a handler failed with.
@@ -28,7 +28,7 @@ impl Problem {
             return Self::new(Code::UnsupportedMediaType, error.to_string());
         }
         if let Some(error) = error.downcast_ref::<ReadBodyError>() {
-            return Self::from(error);
+            return Self::new(Code::InvalidBody, error.to_string());
         }
         let status = error.status();
         if status.is_server_error() {
@@ -43,31 +43,13 @@ impl Problem {
     }
 }
 
-impl From<&ReadBodyError> for Problem {
-    fn from(error: &ReadBodyError) -> Self {
-        let ReadBodyError::Io(io) = error else {
-            return Self::new(Code::InvalidBody, error.to_string());
-        };
-        let mut source = io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
-        while let Some(error) = source {
-            if let Some(error) = error.downcast_ref::<BodyError>() {
-                return Self::from(error);
-            }
-            if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                source = io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
-            } else {
-                source = error.source();
-            }
-        }
-        Self::new(Code::BadRequest, "the body ended before it was complete")
-    }
-}
-
 impl From<&BodyError> for Problem {
     fn from(error: &BodyError) -> Self {
         let code = match error {
             BodyError::TooLarge { .. } => Code::BodyTooLarge,
             BodyError::TooSlow { .. } => Code::RequestTooSlow,
+            BodyError::Broken => Code::BadRequest,
+            BodyError::GaveWay => Code::Overloaded,
         };
         Self::new(code, error.to_string())
     }

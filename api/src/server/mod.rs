@@ -1,60 +1,74 @@
-//! The HTTP/1 server.
+//! The HTTP/1 server, and what keeps it answering when it is asked too much.
 //!
 //! poem's own has no deadline for request heads, no cap on connections and spins on accept
 //! errors, so hyper is driven here directly and only hands requests to the poem endpoint. TLS and
 //! HTTP/2 are the business of the proxy in front.
+//!
+//! Two things are counted apart. Connections are cheap and many: when all places are taken, the
+//! client that keeps the server waiting longest gives its place up, and no connection outlives its
+//! answer. Requests in work are few: one counts from when all of it has come until its answer is
+//! made, and what cannot begin soon is refused before anything is done for it.
 
+mod admission;
+mod body;
 mod connection;
-mod stall;
+mod places;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use poem::{Endpoint, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Options;
+use crate::{Options, frame::Frame};
+use admission::Admission;
+pub(crate) use admission::Admitted;
+pub(crate) use body::BodyError;
 use connection::Connections;
+use places::Places;
 
 /// Pause after a failed accept, mostly for want of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+const CENSUS_PAUSE: Duration = Duration::from_secs(1);
+/// Held for clients that are sending a body or taking an answer, all together.
+const HELD_BYTES: usize = 64 << 20;
 
 /// Serves until told to stop and the open requests have ended or their time is up.
 pub(crate) async fn run<E>(
     listener: TcpListener,
-    endpoint: E,
+    frame: Frame<E>,
     options: &Options,
     stop: CancellationToken,
 ) where
     E: Endpoint<Output = Response> + 'static,
 {
-    let connections = Arc::new(Connections::new(endpoint, options, stop.clone()));
-    let slots = Arc::new(Semaphore::new(options.max_connections));
+    let connections = Arc::new(Connections::new(frame, options, stop.clone()));
+    let places = Places::new(options.max_connections, HELD_BYTES);
     let mut open = JoinSet::new();
+    let mut census = tokio::time::interval(CENSUS_PAUSE);
     loop {
         while open.try_join_next().is_some() {}
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            slot = Arc::clone(&slots).acquire_owned() => {
-                let Ok(slot) = slot else { break };
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    accepted = listener.accept() => accepted.map(|(stream, from)| (stream, from, slot)),
-                }
+            _ = census.tick() => {
+                count(&places, &connections.requests);
+                continue;
             }
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, from, slot)) => {
-                let connections = Arc::clone(&connections);
+            Ok((stream, from)) => {
                 prepare(&stream);
-                open.spawn(async move {
-                    connections.serve(stream, from).await;
-                    drop(slot);
-                });
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = places.room() => {}
+                }
+                let (connections, place) = (Arc::clone(&connections), places.enter());
+                open.spawn(async move { connections.serve(stream, from, place).await });
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -69,6 +83,16 @@ pub(crate) async fn run<E>(
         tracing::warn!(connections = open.len(), "requests were cut off at shutdown");
         open.shutdown().await;
     }
+}
+
+fn count(places: &Places, requests: &Admission) {
+    let census = places.census();
+    for (state, connections) in
+        [("head", census.head), ("transfer", census.transfer), ("serving", census.serving)]
+    {
+        metrics::gauge!("http_connections", "state" => state).set(connections as f64);
+    }
+    metrics::gauge!("http_requests_running").set(requests.at_work() as f64);
 }
 
 /// Answers are small and often awaited: they are sent at once.

@@ -84,24 +84,55 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_their_turn() {
+async fn beyond_the_limit_the_client_that_is_silent_longest_makes_room_and_answers_end_connections()
+{
     let options = Options { max_connections: 2, ..Options::default() };
     let server = Server::with(options).await;
-    // The client of the harness may hold one of them.
-    let idle = [
-        TcpStream::connect(server.address).await.unwrap(),
-        TcpStream::connect(server.address).await.unwrap(),
-    ];
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut in_a_head = TcpStream::connect(server.address).await.unwrap();
+    in_a_head.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n").await.unwrap();
     let mut third = TcpStream::connect(server.address).await.unwrap();
-    third
-        .write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut byte = [0];
-    let waited = tokio::time::timeout(Duration::from_millis(300), third.read(&mut byte)).await;
-    assert!(waited.is_err(), "it was answered beyond the limit");
-    drop(idle);
-    assert!(until_closed(&mut third).await.contains("200 OK"));
+    third.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let answer = until_closed(&mut third).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert_eq!(until_closed(&mut silent).await, "");
+    in_a_head.write_all(b"\r\n").await.unwrap();
+    let mut start = [0; 12];
+    soon(in_a_head.read_exact(&mut start)).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn a_read_that_waits_for_its_view_keeps_nobody_from_being_answered() {
+    let options =
+        Options { max_requests: 1, max_wait: Duration::from_secs(20), ..Options::default() };
+    let server = Server::with(options).await;
+    let ahead = |wait: &str| {
+        let request = server.request(Method::GET, "/v1/scans");
+        send(
+            request
+                .header("millrace-min-position", 999_999)
+                .header("prefer", format!("wait={wait}")),
+        )
+    };
+    let waiting = ahead("3");
+    tokio::pin!(waiting);
+    let others = async {
+        // There is room for one that waits: a second is told how old the view is.
+        loop {
+            let stale = ahead("0").await;
+            assert_eq!((stale.status.as_u16(), stale.code().as_str()), (503, "stale-read"));
+            let answer = server.get("/v1/scans").await;
+            assert_eq!(answer.status, 200);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let stale = tokio::select! {
+        stale = &mut waiting => stale,
+        () = others => unreachable!("they have no end"),
+    };
+    assert_eq!(stale.code(), "stale-read");
 }
 
 #[tokio::test]

@@ -1,27 +1,34 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Sleep,
 };
 
-/// A stream on which a write that makes no progress fails in time, so that a peer that stops
-/// reading cannot hold a connection for ever.
-pub(super) struct StallGuard<S> {
-    inner: S,
+use super::places::Place;
+
+/// The stream of one connection, and with it its place: what has become a WebSocket keeps it too.
+///
+/// A write that makes no progress fails in time, so that a peer that stops reading cannot hold a
+/// connection for ever.
+pub(super) struct Wire<S> {
+    stream: S,
     timeout: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    place: Arc<Place>,
 }
 
-impl<S> StallGuard<S> {
-    pub fn new(inner: S, timeout: Duration) -> Self {
-        Self { inner, timeout, waiting: None }
+impl<S> Wire<S> {
+    pub fn new(stream: S, timeout: Duration, place: Arc<Place>) -> Self {
+        Self { stream, timeout, waiting: None, place }
     }
 
     fn watch<T>(
@@ -42,23 +49,23 @@ impl<S> StallGuard<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, polled)
     }
 
@@ -67,22 +74,59 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch(context, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.inner).poll_flush(context);
-        self.watch(context, polled)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        ready!(self.watch(context, polled))?;
+        self.place.is_flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.inner).poll_shutdown(context);
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
         self.watch(context, polled)
+    }
+}
+
+/// The body of an answer. Its end is told to the place, which learns from the stream when all of
+/// it is written.
+pub(super) struct Answer<B> {
+    pub body: B,
+    pub place: Option<Arc<Place>>,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.has_answered();
+        }
     }
 }
 
@@ -90,12 +134,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::*;
+    use super::{super::places::Places, *};
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_stops_reading_is_given_up_and_a_slow_one_is_not() {
         let (near, mut far) = tokio::io::duplex(4);
-        let mut guarded = StallGuard::new(near, Duration::from_secs(60));
+        let mut wire = Wire::new(near, Duration::from_secs(60), Places::new(1, 1).enter());
         let reading = tokio::spawn(async move {
             let mut buffer = [0; 4];
             for _ in 0..3 {
@@ -104,9 +148,9 @@ mod tests {
             }
             far
         });
-        guarded.write_all(&[0; 16]).await.unwrap();
+        wire.write_all(&[0; 16]).await.unwrap();
         let _far = reading.await.unwrap();
-        let error = guarded.write_all(&[0; 16]).await.unwrap_err();
+        let error = wire.write_all(&[0; 16]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
