@@ -18,6 +18,9 @@ use crate::{
 /// comes back a second later.
 const BACKLOG: u32 = 4096;
 
+/// Bytes that the kernel takes of an answer before its client has; left alone it takes megabytes.
+const SEND_BUFFER: u32 = 128 * 1024;
+
 pub fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     open_files::allow_for(config.server.max_connections)?;
     let listen = config.server.listen;
@@ -28,6 +31,7 @@ pub fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
     let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(listen)?;
     socket.listen(BACKLOG)
 }

@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{target::Target, world::STREAMS};
@@ -28,6 +28,10 @@ const HEAD_PAUSE: Duration = Duration::from_secs(1);
 const BODY_PAUSE: Duration = Duration::from_millis(250);
 const BODY_PIECE: &[u8] = &[b' '; 4096];
 const AGAIN: Duration = Duration::from_millis(500);
+/// What a reader is told that finds no room.
+const AS_TOLD: Duration = Duration::from_secs(5);
+/// By then the server must have defended itself.
+const FELT: Duration = Duration::from_secs(40);
 /// The kernel makes a little more of it; it is full after a few events.
 const READ_BUFFER: u32 = 4096;
 
@@ -76,7 +80,7 @@ impl Attack {
             };
             tokio::select! {
                 ended = sending => ended,
-                status = status(&mut read) => seen.answered(status?).await,
+                status = status(&mut read) => seen.answered(status?),
             }
         })
     }
@@ -90,7 +94,9 @@ impl Attack {
             stream.write_all(head.as_bytes()).await?;
             let status = status(&mut stream).await?;
             if status != 200 {
-                return seen.answered(status).await;
+                seen.answered(status)?;
+                sleep(AS_TOLD).await;
+                return Ok(());
             }
             seen.streams.fetch_add(1, Relaxed);
             std::future::pending().await
@@ -134,8 +140,12 @@ impl Attack {
     }
 
     /// It was enough to make the server defend itself.
-    pub fn assert_felt(&self) {
-        assert!((self.felt)(&self.seen), "{} are no burden: {}", self.name, self.seen());
+    pub async fn wait_until_felt(&self) {
+        let end = Instant::now() + FELT;
+        while !(self.felt)(&self.seen) {
+            assert!(Instant::now() < end, "{} are no burden: {}", self.name, self.seen());
+            sleep(AGAIN).await;
+        }
     }
 }
 
@@ -148,7 +158,7 @@ impl Seen {
         Ok(stream)
     }
 
-    async fn answered(&self, status: u16) -> io::Result<()> {
+    fn answered(&self, status: u16) -> io::Result<()> {
         assert!([408, 413, 503].contains(&status), "a slow client was answered with {status}");
         self.refused.fetch_add(1, Relaxed);
         Ok(())

@@ -15,7 +15,7 @@ use std::{
 
 use sqlx::{PgPool, Row};
 use tempfile::TempDir;
-use testkit::{TestNats, TestPostgres};
+use testkit::{TestDatabase, TestNats};
 use tokio::task::JoinHandle;
 
 use crate::target::Target;
@@ -31,7 +31,7 @@ pub struct World {
     pool: PgPool,
     most: Arc<[AtomicU64; 2]>,
     watch: JoinHandle<()>,
-    _servers: (TestPostgres, TestNats, TempDir),
+    _servers: (TestDatabase, TestNats, TempDir),
 }
 
 /// What the process of the server takes.
@@ -45,8 +45,8 @@ impl World {
     pub async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("millrace-overload-").tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        let (postgres, nats) = (testkit::postgres().await, testkit::nats().await);
-        let pool = PgPool::connect(postgres.url()).await.unwrap();
+        let (postgres, nats) = (testkit::database().await, testkit::nats().await);
+        let pool = postgres.pool();
         let command = |arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
             command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());

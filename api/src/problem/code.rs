@@ -17,6 +17,7 @@ pub enum Code {
     BuildsDiffer,
     VersionMismatch,
     BodyTooLarge,
+    HeadTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
     IdempotencyKeyReused,
@@ -30,7 +31,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -45,6 +46,7 @@ impl Code {
         Self::BuildsDiffer,
         Self::VersionMismatch,
         Self::BodyTooLarge,
+        Self::HeadTooLarge,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
         Self::IdempotencyKeyReused,
@@ -73,6 +75,7 @@ impl Code {
             Self::BuildsDiffer => "builds-differ",
             Self::VersionMismatch => "version-mismatch",
             Self::BodyTooLarge => "body-too-large",
+            Self::HeadTooLarge => "head-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::ValidationFailed => "validation-failed",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
@@ -100,6 +103,7 @@ impl Code {
             Self::Conflict | Self::BuildsDiffer => StatusCode::CONFLICT,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
@@ -127,6 +131,7 @@ impl Code {
             Self::BuildsDiffer => "The rebuilt view is not what the live one is",
             Self::VersionMismatch => "The resource has another version than the one pinned",
             Self::BodyTooLarge => "The body is larger than allowed",
+            Self::HeadTooLarge => "The head of the request is larger than allowed",
             Self::UnsupportedMediaType => "The body has a content type that is not taken here",
             Self::ValidationFailed => "The request is understood, but its content is not allowed",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
@@ -167,6 +172,7 @@ impl Code {
                 "Read the resource again and send its present `ETag` as `If-Match`, or leave it out."
             }
             Self::BodyTooLarge => "Send a smaller body; the detail names the limit.",
+            Self::HeadTooLarge => "Send a shorter path, and fewer or shorter header fields.",
             Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
             Self::ValidationFailed => "Correct the fields named in `errors`.",
             Self::IdempotencyKeyReused => {
@@ -195,6 +201,7 @@ impl Code {
             StatusCode::CONFLICT => Self::Conflict,
             StatusCode::PRECONDITION_FAILED => Self::VersionMismatch,
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
             StatusCode::UNPROCESSABLE_ENTITY => Self::ValidationFailed,
             StatusCode::TOO_MANY_REQUESTS => Self::TooManyRequests,

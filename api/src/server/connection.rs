@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Admission, Admitted, BodyError, body,
     places::Place,
+    unread::{self, Unread},
     wire::{Answer, Wire},
 };
 use crate::{
@@ -46,7 +47,8 @@ type AnyBody = BoxBody<Bytes, std::io::Error>;
 
 /// How each connection is served.
 pub(super) struct Connections<E> {
-    frame: Frame<E>,
+    frame: Arc<Frame<E>>,
+    unread: Unread,
     http: http1::Builder,
     write_timeout: Duration,
     body: body::Limits,
@@ -69,7 +71,9 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
             .max_headers(MAX_HEADERS)
             .max_header_size(options.max_header_bytes)
             .max_buf_size(options.max_header_bytes.max(MIN_BUFFER));
+        let frame = Arc::new(frame);
         Self {
+            unread: unread::answers(Arc::clone(&frame)),
             frame,
             http,
             write_timeout: options.write_timeout,
@@ -92,8 +96,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
             let answer = self.answer(request, &ends, &place);
             async { Ok::<_, Infallible>(answer.await) }
         });
-        let io = TokioIo::new(Wire::new(stream, self.write_timeout, Arc::clone(&place)));
-        let mut connection = pin!(self.http.serve_connection(io, service).with_upgrades());
+        let unread = Arc::clone(&self.unread);
+        let wire = Wire::new(stream, self.write_timeout, Arc::clone(&place), unread);
+        let mut connection =
+            pin!(self.http.serve_connection(TokioIo::new(wire), service).with_upgrades());
         let ended = tokio::select! {
             // Whatever came before it had to give way is seen first.
             biased;

@@ -13,6 +13,7 @@ mod admission;
 mod body;
 mod connection;
 mod places;
+mod unread;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Sleep,
 };
 
-use super::places::Place;
+use super::{places::Place, unread::Unread};
 
 /// The stream of one connection, and with it its place: what has become a WebSocket keeps it too.
 ///
@@ -24,11 +25,14 @@ pub(super) struct Wire<S> {
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
     place: Arc<Place>,
+    unread: Unread,
+    /// What is left to write instead of hyper's own answer.
+    instead: Option<Bytes>,
 }
 
 impl<S> Wire<S> {
-    pub fn new(stream: S, timeout: Duration, place: Arc<Place>) -> Self {
-        Self { stream, timeout, waiting: None, place }
+    pub fn new(stream: S, timeout: Duration, place: Arc<Place>, unread: Unread) -> Self {
+        Self { stream, timeout, waiting: None, place, unread, instead: None }
     }
 
     fn watch<T>(
@@ -49,6 +53,28 @@ impl<S> Wire<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Nothing was asked, so `own` is hyper's answer to a head it cannot read.
+    fn poll_write_instead(
+        &mut self,
+        context: &mut Context<'_>,
+        own: &[u8],
+    ) -> Poll<io::Result<()>> {
+        let mut left = self.instead.take().unwrap_or_else(|| (self.unread)(own));
+        while !left.is_empty() {
+            let polled = Pin::new(&mut self.stream).poll_write(context, &left);
+            match self.watch(context, polled) {
+                Poll::Ready(written) => left.advance(written?),
+                Poll::Pending => {
+                    self.instead = Some(left);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -65,6 +91,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.place.is_unasked() {
+            return self.poll_write_instead(context, bytes).map_ok(|()| bytes.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, polled)
     }
@@ -74,6 +103,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.place.is_unasked() {
+            let own: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            return self.poll_write_instead(context, &own).map_ok(|()| own.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch(context, polled)
     }
@@ -139,7 +172,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_stops_reading_is_given_up_and_a_slow_one_is_not() {
         let (near, mut far) = tokio::io::duplex(4);
-        let mut wire = Wire::new(near, Duration::from_secs(60), Places::new(1, 1).enter());
+        let place = Places::new(1, 1).enter();
+        place.asked().await;
+        let unread = Arc::new(|_: &[u8]| Bytes::new());
+        let mut wire = Wire::new(near, Duration::from_secs(60), place, unread);
         let reading = tokio::spawn(async move {
             let mut buffer = [0; 4];
             for _ in 0..3 {
