@@ -12,7 +12,7 @@ pub struct Options {
     /// Connections open at the same time. When all are taken, the client that keeps the server
     /// waiting longest makes room for the next.
     pub max_connections: usize,
-    /// Requests worked on at the same time. As many more wait for a moment, others are refused.
+    /// Requests worked on at the same time. A few more wait for a moment, others are refused.
     pub max_requests: usize,
     /// Bytes of a request head.
     pub max_header_bytes: usize,

@@ -6,8 +6,9 @@ use url::Url;
 use super::Faults;
 use super::layers::Section;
 
-/// For each request worked on, one may wait for that and one for the position it asks for.
+/// For each request worked on, one may wait for that, and one for the position it asks for.
 const BUSY_PER_REQUEST: u32 = 3;
+const MOST_CONNECTIONS: u32 = 1_000_000;
 
 /// The HTTP front end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Connections open at the same time; the slowest client makes room for the next.
     pub max_connections: u32,
-    /// Requests worked on at the same time; as many more wait for a moment, others are refused.
+    /// Requests worked on at the same time; a few more wait for a moment, others are refused.
     pub max_requests: u32,
     /// For the whole head of a request.
     pub header_timeout_s: u32,
@@ -74,10 +75,15 @@ impl Section for Server {
         }
         faults.range("server.max_requests", self.max_requests, 1..=100_000);
         faults.range("server.max_streams", self.max_streams, 1..=1_000_000);
-        // Those that are not the fault of a slow client: others can always be made to give way.
+        faults.range("server.max_connections", self.max_connections, 1..=MOST_CONNECTIONS);
+        // Whoever is not slow cannot be made to give way: there must be room for others beside them.
         let busy = self.max_requests.saturating_mul(BUSY_PER_REQUEST);
-        let least = self.max_streams.saturating_add(busy).saturating_add(1);
-        faults.range("server.max_connections", self.max_connections, least..=2_000_000);
+        if self.max_connections <= self.max_streams.saturating_add(busy) {
+            faults.add(
+                "server.max_connections",
+                "must be more than server.max_streams and three times server.max_requests together",
+            );
+        }
         faults.range("server.header_timeout_s", self.header_timeout_s, 1..=300);
         faults.range("server.body_timeout_s", self.body_timeout_s, 1..=3600);
         faults.range("server.request_timeout_s", self.request_timeout_s, 1..=3600);

@@ -85,6 +85,7 @@ fn every_fault_is_named_at_once_with_its_place() {
         "server.litsen in ",
         "unknown field `litsen`",
         "server.max_connections: 0 is not between 1 and",
+        "server.max_connections: must be more than server.max_streams",
         "server.cors_origins: `*` is not an origin",
         "server.cors_origins: `https://a.example/` is not",
         "log.format in ",
@@ -98,7 +99,7 @@ fn every_fault_is_named_at_once_with_its_place() {
     ] {
         assert!(faults.contains(wanted), "no `{wanted}` in\n{faults}");
     }
-    assert_eq!(faults.lines().count(), 17, "{faults}");
+    assert_eq!(faults.lines().count(), 18, "{faults}");
 }
 
 #[test]

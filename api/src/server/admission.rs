@@ -29,10 +29,11 @@ pub(crate) struct Admitted {
 }
 
 impl Admission {
-    /// As many may wait as are worked on, each for as long as `patience`.
+    /// A quarter as many may wait as are worked on, each for as long as `patience`: whoever is let
+    /// in bears the wait of all before it.
     pub fn new(limit: usize, patience: Duration) -> Self {
-        let places = || Semaphore::new(limit);
-        let (work, queue, aside) = (Arc::new(places()), places(), Arc::new(places()));
+        let queue = Semaphore::new((limit / 4).max(1));
+        let (work, aside) = (Arc::new(Semaphore::new(limit)), Arc::new(Semaphore::new(limit)));
         Self { limit, work, queue, aside, patience }
     }
 
