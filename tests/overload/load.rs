@@ -16,13 +16,14 @@ use crate::{
 const MEASURE: Duration = Duration::from_secs(3);
 /// More clients than there are places for connections.
 const CLIENTS: usize = 640;
+const PROBE_PAUSE: Duration = Duration::from_millis(100);
 /// What an accepted answer may take: so many times what it takes when the server does all it can,
 /// and a little, since the load shares the machine with the server.
 const TIMES: u32 = 4;
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(900);
 /// At least one part in so many of what the server can do goes on being done: the load and the
 /// refusals want their share of the processors.
-const LEAST: f64 = 5.0;
+const LEAST: f64 = 10.0;
 
 /// What came of a load.
 #[derive(Default)]
@@ -32,6 +33,7 @@ pub struct Outcome {
     pub accepted: Vec<String>,
     taken: Times,
     refused: Times,
+    probes: Times,
 }
 
 /// Each client sends its next command once it has its answer.
@@ -42,7 +44,20 @@ pub async fn as_much_as_it_can(world: &World) -> Outcome {
 /// Clients that do not care about being refused.
 pub async fn ten_times(world: &World, can: &Outcome, time: Duration) -> Outcome {
     let every = Duration::from_secs_f64(CLIENTS as f64 / (10.0 * can.rate()));
-    clients(world, CLIENTS, every, time).await
+    let (outcome, probes) = tokio::join!(clients(world, CLIENTS, every, time), probes(world, time));
+    Outcome { probes, ..outcome }
+}
+
+/// What an operator's machinery asks all the while. It is always answered.
+async fn probes(world: &World, time: Duration) -> Times {
+    let (begun, mut wire, mut times) = (Instant::now(), world.target.wire(), Times::default());
+    while begun.elapsed() < time {
+        let answer = wire.ask(&world.target.head("GET /health/live", "\r\n")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        times.add(answer.within);
+        tokio::time::sleep(PROBE_PAUSE).await;
+    }
+    times
 }
 
 async fn clients(world: &World, count: usize, every: Duration, time: Duration) -> Outcome {
@@ -97,6 +112,7 @@ impl Outcome {
         let most = can.taken.percentile(95) * TIMES + GRACE;
         assert!(self.taken.percentile(95) < most, "accepted: {self}, at most {most:?} allowed");
         assert!(self.refused.percentile(95) < most, "refused: {self}, at most {most:?} allowed");
+        assert!(self.probes.percentile(95) < most, "probes: {}", self.probes);
         assert!(self.rate() > can.rate() / LEAST, "{self} is little beside {can}");
     }
 }
@@ -105,6 +121,10 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = (self.taken.count() + self.refused.count()) as f64 / self.time.as_secs_f64();
         let (rate, taken, refused) = (self.rate(), &self.taken, &self.refused);
-        write!(f, "{asked:.0}/s asked, {rate:.0}/s accepted: {taken} accepted, {refused} refused")
+        write!(
+            f,
+            "{asked:.0}/s asked, {rate:.0}/s accepted: {taken} accepted, {refused} refused, {} probes",
+            self.probes
+        )
     }
 }

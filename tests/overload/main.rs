@@ -42,11 +42,12 @@ async fn overload_and_slow_clients_cost_others_nothing() {
 
     for start in [Attack::heads, Attack::bodies, Attack::readers] {
         let slow = start(&world.target);
+        slow.gathered().await;
         let meanwhile = Polite::for_a_while(&world, seconds).await;
         let Polite { times, refused } = &meanwhile;
         println!("{}: {times}, {refused} refused of others, {}", slow.name, slow.seen());
         meanwhile.assert_as_if(&alone, slow.name);
-        slow.wait_until_felt().await;
+        slow.felt().await;
         drop(slow);
         alone.assert_recovered(&world).await;
         println!("after that: {}", world.usage());

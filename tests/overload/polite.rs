@@ -11,9 +11,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// An answer may take so many times what it takes alone, and a little, since the slow clients live on
 /// the same machine. What the slow could cost without the rules is seconds.
 const TIMES: u32 = 6;
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(600);
 /// For the first answer after a load: nothing is left of it.
-const AT_ONCE: Duration = Duration::from_millis(700);
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 pub struct Polite {
     /// Until a command was taken, however often it was sent.

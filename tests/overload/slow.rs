@@ -28,16 +28,18 @@ const HEAD_PAUSE: Duration = Duration::from_secs(1);
 const BODY_PAUSE: Duration = Duration::from_millis(250);
 const BODY_PIECE: &[u8] = &[b' '; 4096];
 const AGAIN: Duration = Duration::from_millis(500);
-/// What a reader is told that finds no room.
-const AS_TOLD: Duration = Duration::from_secs(5);
-/// By then the server must have defended itself.
-const FELT: Duration = Duration::from_secs(40);
+/// A reader that finds no room comes back so long after it was told and disconnected.
+const LATER: Duration = Duration::from_secs(15);
+/// For all to have come, and for the server to have defended itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(100);
 /// The kernel makes a little more of it; it is full after a few events.
 const READ_BUFFER: u32 = 4096;
 
 pub struct Attack {
     pub name: &'static str,
     seen: Arc<Seen>,
+    count: usize,
     felt: fn(&Seen) -> bool,
     _clients: JoinSet<()>,
 }
@@ -95,7 +97,9 @@ impl Attack {
             let status = status(&mut stream).await?;
             if status != 200 {
                 seen.answered(status)?;
-                sleep(AS_TOLD).await;
+                // The rest of it is not read either.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+                sleep(LATER).await;
                 return Ok(());
             }
             seen.streams.fetch_add(1, Relaxed);
@@ -129,7 +133,7 @@ impl Attack {
                 }
             });
         }
-        Self { name, seen, felt, _clients: clients }
+        Self { name, seen, count, felt, _clients: clients }
     }
 
     pub fn seen(&self) -> String {
@@ -139,12 +143,21 @@ impl Attack {
         )
     }
 
+    /// All clients have come.
+    pub async fn gathered(&self) {
+        self.wait("come", |seen| seen.connected.load(Relaxed) >= self.count).await;
+    }
+
     /// It was enough to make the server defend itself.
-    pub async fn wait_until_felt(&self) {
-        let end = Instant::now() + FELT;
-        while !(self.felt)(&self.seen) {
-            assert!(Instant::now() < end, "{} are no burden: {}", self.name, self.seen());
-            sleep(AGAIN).await;
+    pub async fn felt(&self) {
+        self.wait("are felt", self.felt).await;
+    }
+
+    async fn wait(&self, what: &str, holds: impl Fn(&Seen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds(&self.seen) {
+            assert!(Instant::now() < end, "not all {} {what}: {}", self.name, self.seen());
+            sleep(LOOK).await;
         }
     }
 }

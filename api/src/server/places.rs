@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Nobody gives way sooner: what a client sends at once has come by then.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// Connections that gave way and are not closed yet; nobody is taken in while there are more.
+const LEAVING: usize = 256;
+
 /// Since when, and the number of the connection.
 type Turn = (Instant, u64);
 
@@ -34,6 +37,7 @@ pub(super) struct Places {
 struct Table {
     opened: u64,
     open: usize,
+    leaving: usize,
     held: usize,
     /// Clients that have nothing asked yet: idle, or in the middle of a head.
     heads: BTreeMap<Turn, CancellationToken>,
@@ -94,9 +98,12 @@ impl Places {
         }
     }
 
-    /// Else gives the time at which somebody's patience is over, if there is anybody.
+    /// Else gives the time until which whoever is slowest may stay, if that is what to wait for.
     fn make_room(&self) -> Result<(), Option<Instant>> {
         let mut table = self.table();
+        if table.leaving >= LEAVING {
+            return Err(None);
+        }
         if table.open < self.limit {
             return Ok(());
         }
@@ -148,6 +155,7 @@ impl Table {
         if let Some(gives_way) = self.leave(turn) {
             gives_way.cancel();
             self.open -= 1;
+            self.leaving += 1;
             metrics::counter!("http_refused_total", "reason" => "slow").increment(1);
         }
     }
@@ -261,7 +269,9 @@ impl Drop for Place {
         let turn = (self.at().since, self.number);
         let mut table = self.places.table();
         table.leave(turn);
-        if !self.is_turned_out() {
+        if self.is_turned_out() {
+            table.leaving -= 1;
+        } else {
             table.open -= 1;
         }
         drop(table);
@@ -291,6 +301,7 @@ mod tests {
         let newcomer = places.enter();
         drop(slow);
         assert!(places.are_taken(), "a place is given back once");
+        assert_eq!(places.table().leaving, 0);
         drop(newcomer);
         places.room().await;
         assert!(!idle.is_turned_out());
