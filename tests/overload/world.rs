@@ -50,7 +50,10 @@ impl World {
         let command = |arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
             command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
-            command.env_remove("MILLRACE_CONFIG").env("MILLRACE_DATA_DIR", folder.path());
+            for inherited in ["MILLRACE_CONFIG", "MILLRACE_OVERLOAD_SECONDS"] {
+                command.env_remove(inherited);
+            }
+            command.env("MILLRACE_DATA_DIR", folder.path());
             command.env("DATABASE_URL", postgres.url()).env("NATS_URL", nats.url());
             for (name, value) in [
                 ("LISTEN", "127.0.0.1:0".to_owned()),

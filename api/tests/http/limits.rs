@@ -161,7 +161,8 @@ async fn a_quota_is_shown_and_enforced_for_each_key() {
     };
     assert_eq!(refused.status, 429);
     assert_eq!(refused.code(), "too-many-requests");
-    assert_eq!(refused.header("retry-after"), "2");
+    // A token comes back every two seconds; some of that may be over.
+    assert!(["1", "2"].contains(&refused.header("retry-after")), "{:?}", refused.headers);
     assert!(refused.header("ratelimit").starts_with("\"key\";r=0;t="));
     assert_eq!(server.get_as(&other, "/v1/scans").await.status, 200);
 }
