@@ -28,6 +28,8 @@ CREATE TABLE job_leases (
     job_id text NOT NULL,
     kind text NOT NULL,
     worker text NOT NULL,
+    -- Of this database, as what its holder's clock says need not be so.
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL
 );
 

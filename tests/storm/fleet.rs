@@ -90,6 +90,10 @@ impl Fleet {
         }
     }
 
+    pub fn pid(&self, index: usize) -> Option<u32> {
+        Some(self.roles.lock().unwrap()[index].child.as_ref()?.id())
+    }
+
     /// SIGSTOP; gives the process to go on with, if there is one.
     pub fn freeze(&self, index: usize) -> Option<u32> {
         let roles = self.roles.lock().unwrap();

@@ -3,23 +3,28 @@
 //! tables, plain messages and at what the clients wrote down, and says what was promised and broken.
 //!
 //! `MILLRACE_STORM_SECONDS` sets how long it blows, `MILLRACE_STORM_SEED` repeats the faults of an
-//! earlier storm.
+//! earlier storm, `MILLRACE_STORM_BINARY` puts another build of the program through it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checker;
+mod clock;
 mod faults;
 mod fleet;
+mod launch;
 mod load;
 mod proxy;
 mod record;
 mod settle;
 mod subscribers;
+mod watch;
 mod world;
 
 use std::{sync::Arc, time::Instant};
 
-use crate::{faults::Plan, load::Load, record::Record, subscribers::Subscribers, world::World};
+use crate::{
+    faults::Plan, load::Load, record::Record, subscribers::Subscribers, watch::Watch, world::World,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_storm() {
@@ -29,13 +34,15 @@ async fn kill_storm() {
     let world = Arc::new(World::start().await);
     let record = Arc::new(Record::default());
     let subscribers = Subscribers::start(&world);
+    let watch = Watch::start(&world, &record);
     let load = Load::start(&world, &record, &plan);
     println!("everything runs after {:.1?}", begun.elapsed());
 
-    let injected = faults::blow(&world, &plan).await;
+    let injected = faults::blow(&world, &record, &plan).await;
     println!("the storm is over after {:.1?}; settling", begun.elapsed());
     load.settle().await;
     settle::wait(&world, &record, &subscribers).await;
+    watch.end().await;
     println!("settled after {:.1?}", begun.elapsed());
 
     let verdict = checker::check(&world, &record, subscribers.end().await).await;

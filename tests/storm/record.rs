@@ -128,6 +128,11 @@ impl Record {
         lock(&self.known).get(scan).copied().unwrap_or_default()
     }
 
+    /// The newest position that anybody was told.
+    pub fn newest(&self) -> u64 {
+        lock(&self.known).values().map(|known| known.position).max().unwrap_or_default()
+    }
+
     /// A promise was broken while the storm went on.
     pub fn broken(&self, what: String) {
         println!("          BROKEN: {what}");
@@ -140,6 +145,10 @@ impl Record {
 
     pub fn count(&self, what: &'static str) {
         *lock(&self.counts).entry(what).or_default() += 1;
+    }
+
+    pub fn counted(&self, what: &str) -> usize {
+        lock(&self.counts).get(what).copied().unwrap_or_default()
     }
 
     pub fn summary(&self) -> String {

@@ -4,12 +4,11 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use serde_json::json;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
 use testkit::{TestNats, TestPostgres};
@@ -17,15 +16,15 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use url::Url;
 
 use crate::{
-    fleet::{Fleet, Launch, ROLES},
+    clock::Clocks,
+    fleet::{Fleet, ROLES},
+    launch::{Program, launch},
     proxy::{Proxy, Upstream},
 };
 
 const READY: Duration = Duration::from_secs(60);
 /// A command of the operator that takes longer is ended, and its outcome is not known.
 const COMMAND: Duration = Duration::from_secs(30);
-/// The artifacts of one worker have this much room: less than the output of a few scans.
-const TINY_STORE: &str = "size=16k";
 
 pub struct World {
     folder: Option<TempDir>,
@@ -42,7 +41,8 @@ pub struct World {
     pub key: String,
     /// Past the proxy, for the checker.
     pub pool: PgPool,
-    environment: Vec<(String, String)>,
+    pub clocks: Clocks,
+    program: Program,
 }
 
 impl World {
@@ -57,14 +57,14 @@ impl World {
         database.set_port(Some(to_postgres.address.port())).unwrap();
         let address = nats.url().trim_start_matches("nats://").parse().unwrap();
         let to_nats = Proxy::before(Upstream::Port(address)).await;
-        let environment =
-            environment(folder.path(), database.as_str(), &format!("nats://{}", to_nats.address));
-        let migrated = command(&environment, folder.path(), &["migrate"]).output().unwrap();
+        let program =
+            Program::new(folder.path(), database.as_str(), &format!("nats://{}", to_nats.address));
+        let migrated = program.command(&["migrate"]).output().unwrap();
         assert!(migrated.status.success(), "{migrated:?}");
 
         let ports = [free_port(), free_port()];
-        let launches =
-            (0..ROLES.len()).map(|index| launch(index, &environment, folder.path(), ports));
+        let clocks = Clocks::make(folder.path().join("clocks"));
+        let launches = (0..ROLES.len()).map(|index| launch(index, &program, &clocks, ports));
         let (fleet, keeper) = Fleet::start(folder.path().to_owned(), launches.collect());
         let pool = PgPoolOptions::new().max_connections(4).connect_lazy(postgres.url()).unwrap();
         let mut world = Self {
@@ -80,7 +80,8 @@ impl World {
             organization: String::new(),
             key: String::new(),
             pool,
-            environment,
+            clocks,
+            program,
         };
         world.wait_until_ready().await;
         world.organization =
@@ -102,14 +103,14 @@ impl World {
 
     /// A command of the operator, to its end.
     pub async fn run(&self, arguments: &[&str]) -> Option<Output> {
-        let mut command = command(&self.environment, self.path(), arguments);
+        let mut command = self.program.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         tokio::time::timeout(COMMAND, child.wait_with_output()).await.ok().map(Result::unwrap)
     }
 
     fn ok(&self, arguments: &[&str]) -> String {
-        let output = command(&self.environment, self.path(), arguments).output().unwrap();
+        let output = self.program.command(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -173,79 +174,6 @@ fn make_trees(targets: &Path) {
             std::fs::write(tree.join(format!("settings-{file}.ini")), secret).unwrap();
         }
     }
-}
-
-fn environment(folder: &Path, database: &str, nats: &str) -> Vec<(String, String)> {
-    let targets = folder.join("targets").display().to_string();
-    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    vec![
-        set("DATABASE_URL", database),
-        set("NATS_URL", nats),
-        set("MILLRACE_DATA_DIR", &folder.join("data").display().to_string()),
-        set("MILLRACE_SCANS__ALLOWED_PATHS", &json!([targets]).to_string()),
-        set("MILLRACE_DATABASE__MAX_CONNECTIONS", "6"),
-        set("MILLRACE_SERVER__REQUESTS_PER_MINUTE_PER_KEY", "1000000"),
-        set("MILLRACE_SERVER__REQUESTS_PER_MINUTE_PER_ADDRESS", "1000000"),
-        set("MILLRACE_JOBS__LEASE_S", "2"),
-        set("MILLRACE_JOBS__SWEEP_S", "1"),
-        set("MILLRACE_JOBS__DRAIN_TIMEOUT_S", "1"),
-        set("MILLRACE_JOBS__PER_ORG_LIMIT", "8"),
-        set("MILLRACE_PROJECTIONS__POLL_MS", "200"),
-    ]
-}
-
-fn command(environment: &[(String, String)], folder: &Path, arguments: &[&str]) -> Command {
-    prepared(Command::new(env!("CARGO_BIN_EXE_millrace")), environment, folder, arguments)
-}
-
-fn prepared(
-    mut command: Command,
-    environment: &[(String, String)],
-    folder: &Path,
-    arguments: &[&str],
-) -> Command {
-    for inherited in ["MILLRACE_CONFIG", "MILLRACE_STORM_SECONDS", "MILLRACE_STORM_SEED"] {
-        command.env_remove(inherited);
-    }
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    command.envs(environment.iter().cloned());
-    command
-}
-
-/// The second worker keeps artifacts on a disk that is full almost at once. The disk is its own: it
-/// is gone with the process.
-fn launch(
-    index: usize,
-    environment: &[(String, String)],
-    folder: &Path,
-    ports: [u16; 2],
-) -> Launch {
-    let (role, folder) = (ROLES[index], folder.to_owned());
-    let mut environment = environment.to_vec();
-    if role == "api" {
-        let listen = format!("127.0.0.1:{}", ports[index % 2]);
-        environment.push(("MILLRACE_SERVER__LISTEN".to_owned(), listen));
-    }
-    let tiny = role == "worker" && index % 2 == 1 && full_disk_is_possible();
-    Box::new(move || {
-        if !tiny {
-            return command(&environment, &folder, &["serve", "--roles", role]);
-        }
-        let store = folder.join("data/objects");
-        std::fs::create_dir_all(&store).unwrap();
-        let mut command = Command::new("unshare");
-        let mount = r#"mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@""#;
-        command.args(["--mount", "sh", "-c", mount, "sh", TINY_STORE]).arg(store);
-        command.arg(env!("CARGO_BIN_EXE_millrace"));
-        prepared(command, &environment, &folder, &["serve", "--roles", role])
-    })
-}
-
-/// A disk of one's own can be mounted by root alone.
-pub fn full_disk_is_possible() -> bool {
-    let mut trying = Command::new("unshare");
-    trying.args(["--mount", "sh", "-c", "mount -t tmpfs none /mnt"]).stderr(Stdio::null());
-    trying.status().is_ok_and(|status| status.success())
 }
 
 /// Where the server of a URL listens, and the URL of a proxy before it but for its port.

@@ -4,6 +4,14 @@ use journal::{
     Clock, SystemClock,
     logs::{Error, LogLine, LogSource, LogStream},
 };
+use proptest::{
+    prelude::Strategy,
+    prop_oneof,
+    strategy::ValueTree,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::json;
+use testkit::{misshapen, mutated};
 
 use crate::fixture::{connect, organization, soon, wipe};
 
@@ -115,6 +123,31 @@ async fn a_long_line_is_cut_between_characters() {
     logs.end(org, "scan_1").await;
     let lines = texts(logs.follow(org, "scan_1", None).await.unwrap()).await;
     assert_eq!(lines, ["é".repeat(8192)]);
+}
+
+#[tokio::test]
+async fn damaged_lines_are_passed_over() {
+    let nats = testkit::nats().await;
+    let bus = connect(&nats).await;
+    let logs = LogStream::open(&bus).await.unwrap();
+    let org = organization();
+    print(&logs, org, "scan_1", &["one"]).await;
+    logs.flush().await;
+    let sample = json!({ "kind": "line", "at": "2026-01-01T00:00:00Z", "stream": "out",
+        "text": "odd" });
+    let shaped = misshapen(vec![sample.clone()]).prop_map(|value| value.to_string().into_bytes());
+    let damaged = prop_oneof![shaped, mutated(vec![sample.to_string().into_bytes()])];
+    let mut runner = TestRunner::new(Config::default());
+    for _ in 0..200 {
+        let line = damaged.new_tree(&mut runner).unwrap().current();
+        let subject = bus.subject(&format!("logs.{org}.scan_1"));
+        bus.client().publish(subject, line.into()).await.unwrap();
+    }
+    bus.client().flush().await.unwrap();
+    print(&logs, org, "scan_1", &["two"]).await;
+    logs.end(org, "scan_1").await;
+    let lines = texts(logs.follow(org, "scan_1", None).await.unwrap()).await;
+    assert_eq!((lines.first(), lines.last()), (Some(&"one".to_owned()), Some(&"two".to_owned())));
 }
 
 #[tokio::test]

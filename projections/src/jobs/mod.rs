@@ -18,7 +18,7 @@ pub use row::{JobRow, JobStatus};
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "jobs";
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 pub(crate) struct Jobs;
 

@@ -23,6 +23,7 @@ pub struct JobRow {
     pub attempt: u32,
     /// Who holds the running attempt.
     pub fence: Option<Uuid>,
+    /// 1970 for one that was not put off.
     pub not_before: Timestamp,
     /// The running attempt must have ended by then.
     pub deadline: Option<Timestamp>,

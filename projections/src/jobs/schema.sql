@@ -8,6 +8,7 @@ CREATE TABLE jobs (
     status text NOT NULL,
     attempt integer NOT NULL,
     fence uuid,
+    -- 1970 where it was not put off.
     not_before timestamptz NOT NULL,
     deadline timestamptz,
     cancel_requested boolean NOT NULL,

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::jobs::{JobChange, JobKind};
+use domain::{
+    Timestamp,
+    jobs::{JobChange, JobKind},
+};
 use journal::Recorded;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -82,7 +85,7 @@ fn queued(
     recorded: &Recorded,
     kind: JobKind,
     attempt: u32,
-    not_before: domain::Timestamp,
+    not_before: Timestamp,
     cancel_requested: bool,
 ) -> JobRow {
     JobRow {
@@ -93,7 +96,12 @@ fn queued(
         status: JobStatus::Queued,
         attempt,
         fence: None,
-        not_before,
+        // Whose clock it was written by is not known. What was not put off waits for none.
+        not_before: if not_before <= recorded.recorded_at {
+            Timestamp::UNIX_EPOCH
+        } else {
+            not_before
+        },
         deadline: None,
         cancel_requested,
         queued_position: recorded.position,
@@ -157,11 +165,11 @@ struct Columns<'a> {
     status: &'static str,
     attempt: u32,
     fence: Option<Uuid>,
-    not_before: domain::Timestamp,
-    deadline: Option<domain::Timestamp>,
+    not_before: Timestamp,
+    deadline: Option<Timestamp>,
     cancel_requested: bool,
     queued_position: u64,
-    queued_at: domain::Timestamp,
+    queued_at: Timestamp,
     event_id: Uuid,
     correlation_id: Uuid,
     metadata: &'a BTreeMap<String, String>,

@@ -46,6 +46,30 @@ async fn the_queue_holds_every_job_that_has_not_ended() {
     assert!(system::depth(&view).await.unwrap().is_empty());
 }
 
+/// The clock of whoever wrote the event may be ahead of that of the dispatcher.
+#[tokio::test]
+async fn a_job_that_was_not_put_off_waits_for_no_clock() {
+    let (world, _projector) = World::projected().await;
+    let id = scan(1).to_string();
+    let queued = world.append(org(1), scan(1), 0, &[requested()]).await;
+    let now = world.journal.at(queued).await.unwrap().unwrap().recorded_at;
+    let put_off = |attempt, not_before| ScanEvent::Requeued {
+        attempt,
+        reason: "lost".to_owned(),
+        not_before,
+        fault: true,
+    };
+    let job = async |position| {
+        let view = world.view(jobs::NAME, position).await;
+        system::get(&view, &id).await.unwrap().unwrap()
+    };
+    let at_once = world.append(org(1), scan(1), 1, &[started(1), put_off(2, now)]).await;
+    assert_eq!(job(at_once).await.not_before, domain::Timestamp::UNIX_EPOCH);
+    let later = now + chrono::TimeDelta::hours(1);
+    let waits = world.append(org(1), scan(1), 3, &[started(2), put_off(3, later)]).await;
+    assert_eq!(job(waits).await.not_before, later);
+}
+
 #[tokio::test]
 async fn the_place_of_a_job_counts_those_of_its_organisation_before_it() {
     let (world, _projector) = World::projected().await;

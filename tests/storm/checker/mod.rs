@@ -1,5 +1,6 @@
 //! What was promised, checked against plain tables, plain messages and the clients' own record.
 
+pub mod builds;
 mod claims;
 mod commands;
 mod jobs;
@@ -15,6 +16,19 @@ use crate::{record::Record, subscribers::Seen, world::World};
 
 /// Faults told of one topic; more of the same say little.
 const TOLD: usize = 8;
+
+/// Without these it would prove little.
+const DONE: [&str; 9] = [
+    "answers not waited for",
+    "builds found the same",
+    "jobs handed out twice",
+    "looks at the end of EVENTS",
+    "looks at the log",
+    "organisations made",
+    "reads no older than asked for",
+    "repeats",
+    "slugs taken",
+];
 
 /// What was looked at and what was found wrong.
 #[derive(Default)]
@@ -77,6 +91,10 @@ pub async fn check(world: &World, record: &Record, seen: Vec<Seen>) -> Verdict {
         Ok::<(), async_nats::Error>(())
     };
     all.await.unwrap();
+    verdict.topic("the storm did what it was to do");
+    for what in DONE {
+        verdict.holds(record.counted(what) > 0, || format!("never: {what}"));
+    }
     verdict.topic("no promise was broken while the storm went on");
     let broken = record.all_broken();
     verdict.holds(broken.is_empty(), || broken.join("\n    "));

@@ -3,7 +3,11 @@
 use std::{fs, time::Duration};
 
 use super::Verdict;
-use crate::{fleet, world::World};
+use crate::{
+    fleet,
+    launch::{CRAMPED, full_disk_is_possible},
+    world::World,
+};
 
 /// A role that cannot reach its servers when it is started gives up after a while.
 const STARTING: Duration = Duration::from_secs(40);
@@ -26,6 +30,10 @@ pub async fn check(world: &World, verdict: &mut Verdict) {
     }
     let left = related(&folder);
     verdict.holds(left.is_empty(), || format!("left behind: {left:?}"));
+
+    verdict.topic("a full disk costs the output of jobs and nothing else");
+    let full = world.fleet.log(CRAMPED).matches("No space left on device").count();
+    verdict.holds(full > 0 || !full_disk_is_possible(), || "the disk was never full".to_owned());
 
     verdict.topic("no role panicked");
     for index in 0..fleet::ROLES.len() {

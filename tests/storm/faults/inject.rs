@@ -6,23 +6,35 @@ use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use super::{Fault, Loss, Server};
-use crate::{proxy::Proxy, world::World};
+use crate::{fleet, proxy::Proxy, record::Record, world::World};
 
 /// The server of a stream may be away itself.
 const REQUEST: Duration = Duration::from_secs(3);
 const FILLING: Duration = Duration::from_secs(4);
 /// For a relay that goes on, to do what it had in mind.
 const AWAKE: Duration = Duration::from_secs(1);
+/// For a worker to get a job.
+const WORK: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(20);
 
-pub async fn inject(world: Arc<World>, fault: Fault) {
+pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
     match fault {
         Fault::Kill { role, down } => world.fleet.kill(role, down),
-        Fault::Freeze { role, time } => {
-            if let Some(pid) = world.fleet.freeze(role) {
-                sleep(time).await;
-                world.fleet.go_on(role, pid);
+        Fault::KillBoth { role, down } => {
+            world.fleet.kill(role, down);
+            world.fleet.kill(role ^ 1, down);
+        }
+        Fault::Freeze { role, time } => freeze(&world, role, time).await,
+        Fault::FreezeAtWork { worker, time } => {
+            if timeout(WORK, until_at_work(&world, worker)).await.is_ok() {
+                record.count("workers stopped at work");
+                freeze(&world, worker, time).await;
             }
+        }
+        Fault::JumpClock { role, seconds, time } => {
+            world.clocks.set(&fleet::name(role), seconds);
+            sleep(time).await;
+            world.clocks.set(&fleet::name(role), 0);
         }
         Fault::StopPostgres { down } => {
             let mut postgres = world.postgres.lock().await;
@@ -60,7 +72,7 @@ pub async fn inject(world: Arc<World>, fault: Fault) {
             world.to_nats.delay(Duration::ZERO);
         }
         // It ends early when the server does.
-        Fault::RepeatJobs { time } => drop(timeout(time, repeat_jobs(&world)).await),
+        Fault::RepeatJobs { time } => drop(timeout(time, repeat_jobs(&world, &record)).await),
         Fault::Cut(server) => proxy(&world, server).cut(),
         Fault::Slow { server, delay, time } => {
             proxy(&world, server).delay(delay);
@@ -90,6 +102,26 @@ async fn lose_nats(world: &World, loss: Option<Loss>, down: Duration) {
     }
     sleep(down).await;
     nats.restart().await;
+}
+
+async fn freeze(world: &World, role: usize, time: Duration) {
+    if let Some(pid) = world.fleet.freeze(role) {
+        sleep(time).await;
+        world.fleet.go_on(role, pid);
+    }
+}
+
+/// Returns when an engine runs in the sandbox of the worker.
+async fn until_at_work(world: &World, worker: usize) {
+    while !world.fleet.pid(worker).is_some_and(has_children) {
+        sleep(LOOK).await;
+    }
+}
+
+fn has_children(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let children = threads.map_while(Result::ok).map(|thread| thread.path().join("children"));
+    children.into_iter().any(|file| std::fs::read(file).is_ok_and(|pids| !pids.is_empty()))
 }
 
 /// As an operator would in a hurry, past everything of the platform.
@@ -128,7 +160,7 @@ async fn begun_to_fill(world: &World) -> Result<(), async_nats::Error> {
 const COPY: &str = "Storm-Copy";
 
 /// Publishes a copy of every job as soon as it is published.
-async fn repeat_jobs(world: &World) -> Result<(), async_nats::Error> {
+async fn repeat_jobs(world: &World, record: &Record) -> Result<(), async_nats::Error> {
     let client = async_nats::connect(&world.nats_url).await?;
     let mut jobs = client.subscribe("jobs.>").await?;
     while let Some(job) = jobs.next().await {
@@ -138,6 +170,7 @@ async fn repeat_jobs(world: &World) -> Result<(), async_nats::Error> {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(COPY, "yes");
         client.publish_with_headers(job.subject, headers, job.payload).await?;
+        record.count("jobs handed out twice");
     }
     Ok(())
 }

@@ -3,12 +3,17 @@
 mod inject;
 mod storage;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use tokio::{task::JoinSet, time::Instant};
 
-use crate::{fleet, world, world::World};
+use crate::{fleet, launch, record::Record, world::World};
 pub use storage::Loss;
 
 const SECONDS: u64 = 45;
@@ -27,8 +32,24 @@ pub enum Fault {
         role: usize,
         down: Duration,
     },
+    /// Both processes of a role, so that nobody does its work.
+    KillBoth {
+        role: usize,
+        down: Duration,
+    },
     Freeze {
         role: usize,
+        time: Duration,
+    },
+    /// A worker is stopped in the middle of a job, and goes on when somebody else may hold it.
+    FreezeAtWork {
+        worker: usize,
+        time: Duration,
+    },
+    /// The clock of a process jumps, and back again after a while.
+    JumpClock {
+        role: usize,
+        seconds: i64,
         time: Duration,
     },
     /// Postgres is stopped in immediate mode.
@@ -82,8 +103,11 @@ pub struct Plan {
     faults: Vec<(Duration, Fault)>,
 }
 
-/// How often each kind of fault was injected.
-pub struct Injected(BTreeMap<&'static str, usize>);
+/// How often each kind of fault was injected, and what could not be.
+pub struct Injected {
+    kinds: BTreeMap<&'static str, usize>,
+    impossible: Vec<&'static str>,
+}
 
 impl Plan {
     pub fn from_environment() -> Self {
@@ -99,7 +123,7 @@ impl Plan {
     }
 }
 
-/// Every kind of fault once in random order, then again, so that even a short storm has them all.
+/// Every kind of fault in random order, then again, so that even a short storm has them all.
 fn schedule(seed: u64, length: Duration) -> Vec<(Duration, Fault)> {
     let mut chance = StdRng::seed_from_u64(seed);
     let (mut faults, mut at) = (Vec::new(), Duration::ZERO);
@@ -124,6 +148,17 @@ impl Fault {
             let (one, another) = (either(), either());
             deck.push(Self::Kill { role: one, down: time(chance, 0..1500) });
             deck.push(Self::Freeze { role: another, time: time(chance, 200..4500) });
+        }
+        let role = chance.random_range(0..fleet::ROLES.len());
+        deck.push(Self::KillBoth { role, down: time(chance, 0..1000) });
+        let worker = fleet::index("worker") + chance.random_range(0..2);
+        deck.push(Self::FreezeAtWork { worker, time: time(chance, 4500..7000) });
+        for direction in [1, -1] {
+            let role = chance.random_range(0..fleet::ROLES.len());
+            // A job that is put off is late by as much as the clock of its worker was wrong.
+            let most = if fleet::ROLES[role] == "worker" { 15 } else { 3600 };
+            let seconds = direction * chance.random_range(1..=most);
+            deck.push(Self::JumpClock { role, seconds, time: time(chance, 2000..8000) });
         }
         deck.push(Self::StopPostgres { down: time(chance, 0..1000) });
         deck.push(Self::KillPostgres { down: time(chance, 0..1000) });
@@ -157,7 +192,11 @@ impl Fault {
                 "dispatcher" => "dispatcher killed",
                 _ => "worker killed",
             },
+            Self::KillBoth { .. } => "both of a role killed",
             Self::Freeze { .. } => "roles stopped for a while",
+            Self::FreezeAtWork { .. } => "a worker stopped at work",
+            Self::JumpClock { seconds: 0.., .. } => "clocks ahead",
+            Self::JumpClock { .. } => "clocks back",
             Self::StopPostgres { .. } => "Postgres stopped at once",
             Self::KillPostgres { .. } => "Postgres killed",
             Self::KillNats { .. } => "nats-server killed",
@@ -179,35 +218,53 @@ fn time(chance: &mut StdRng, millis: std::ops::Range<u64>) -> Duration {
 }
 
 /// Injects the faults of the plan at their times; returns when all of them are over.
-pub async fn blow(world: &Arc<World>, plan: &Plan) -> Injected {
+pub async fn blow(world: &Arc<World>, record: &Arc<Record>, plan: &Plan) -> Injected {
     let begun = Instant::now();
-    let mut injected = Injected(BTreeMap::new());
+    let mut kinds = BTreeMap::new();
     let mut under_way = JoinSet::new();
     for (at, fault) in plan.faults.clone() {
         tokio::time::sleep_until(begun + at).await;
         println!("{:>6.1} s  {fault:?}", at.as_secs_f64());
-        *injected.0.entry(fault.kind()).or_default() += 1;
-        under_way.spawn(inject::inject(Arc::clone(world), fault));
+        *kinds.entry(fault.kind()).or_default() += 1;
+        under_way.spawn(inject::inject(Arc::clone(world), Arc::clone(record), fault));
     }
     tokio::time::sleep_until(begun + Duration::from_secs(plan.seconds)).await;
     while let Some(ended) = under_way.join_next().await {
         ended.unwrap();
     }
-    injected
+    let mut impossible = Vec::new();
+    if !launch::full_disk_is_possible() {
+        impossible.push("no full disk, which only root can mount");
+    }
+    if !world.clocks.are_there() {
+        impossible.push("no clock of a process jumped, for want of a C compiler");
+    }
+    Injected { kinds, impossible }
 }
 
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} faults (", self.0.values().sum::<usize>())?;
-        for (kind, count) in &self.0 {
-            write!(f, "{kind} {count}; ")?;
+        write!(f, "{} faults", self.kinds.values().sum::<usize>())?;
+        for (kind, count) in &self.kinds {
+            write!(f, "; {kind} {count}")?;
         }
-        let full = if world::full_disk_is_possible() {
-            "the artifact store of a worker full throughout"
-        } else {
-            "no full disk, which only root can mount"
-        };
-        // The clocks of processes are those of the machine, which belongs to others too.
-        write!(f, "{full}; no clock jumped, as a process has none of its own)")
+        for impossible in &self.impossible {
+            write!(f, "; {impossible}")?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_seed_repeats_its_faults_and_a_short_storm_has_every_kind() {
+    let told = |seed| format!("{:?}", schedule(seed, Duration::from_secs(SECONDS)));
+    let kinds = |faults: &[(Duration, Fault)]| {
+        faults.iter().map(|(_, fault)| fault.kind()).collect::<BTreeSet<_>>()
+    };
+    let all = kinds(&schedule(0, Duration::from_secs(10 * SECONDS)));
+    for seed in 0..100 {
+        assert_eq!(told(seed), told(seed));
+        assert_ne!(told(seed), told(seed + 1));
+        assert_eq!(kinds(&schedule(seed, Duration::from_secs(SECONDS))), all, "seed {seed}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::{Rng, rngs::StdRng};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     record::{Answer, Command, Receipt, Record, What},
@@ -13,6 +14,9 @@ use crate::{
 
 /// A front end that was stopped holds its requests; another one may answer.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// So many requests are left before they are answered, mostly in the middle of being carried out.
+const HASTY: f64 = 0.08;
+const HASTY_MILLIS: std::ops::Range<u64> = 1..60;
 const PAUSE_MILLIS: std::ops::Range<u64> = 20..300;
 
 #[derive(Clone)]
@@ -87,7 +91,13 @@ impl Client {
             let request_id = format!("{name}.{}", request_ids.len());
             request_ids.push(request_id.clone());
             let request = self.request(what, key, chance).header("X-Request-Id", request_id);
-            if let Ok(response) = request.send().await
+            let patience = if chance.random_bool(HASTY) {
+                record.count("answers not waited for");
+                Duration::from_millis(chance.random_range(HASTY_MILLIS))
+            } else {
+                PATIENCE
+            };
+            if let Ok(Ok(response)) = timeout(patience, request.send()).await
                 && let Some(answer) = verdict(record, response).await
             {
                 return (request_ids, answer);

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod operators;
 mod readers;
+mod rebuilds;
 
 use std::{
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
@@ -51,6 +52,7 @@ impl Load {
             tasks.spawn(readers::read(hand.clone(), plan.chance(100 + number)));
         }
         tasks.spawn(operators::found(hand.clone(), plan.chance(200)));
+        tasks.spawn(rebuilds::rebuild(hand.clone(), plan.chance(300)));
         Self { calm, tasks }
     }
 

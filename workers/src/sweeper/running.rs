@@ -41,20 +41,25 @@ impl Sweeper {
         Ok(())
     }
 
+    /// By the time since the lease was taken, as the database knows it: the deadline of the attempt
+    /// is by the clock of its worker.
     pub(super) async fn fail_overdue(&mut self, view: &View) -> Result<(), Failure> {
         let sql = format!(
-            "SELECT job_id, fence FROM {}.jobs
-             WHERE kind = ANY ($1) AND status = 'running' AND deadline < $2 AND job_id > $3
-             ORDER BY job_id LIMIT $4",
+            "SELECT j.job_id, j.fence FROM {}.jobs j
+             JOIN job_leases l ON l.fence = j.fence
+             JOIN unnest($1::text[], $2::float8[]) AS k(kind, seconds) ON k.kind = j.kind
+             WHERE j.status = 'running' AND j.job_id > $3
+               AND l.taken_at < clock_timestamp() - make_interval(secs => k.seconds)
+             ORDER BY j.job_id LIMIT $4",
             view.schema()
         );
-        let journal = &self.backbone.journal;
+        let grace = self.options.deadline_grace.as_secs_f64();
         let overdue: Vec<(String, Uuid)> = sqlx::query_as(&sql)
             .bind(JobKind::ALL.map(JobKind::as_str))
-            .bind(journal.clock().now() - self.options.deadline_grace)
+            .bind(JobKind::ALL.map(|kind| f64::from(kind.deadline_s()) + grace))
             .bind(self.overdue.after())
             .bind(BATCH)
-            .fetch_all(journal.pool())
+            .fetch_all(self.backbone.journal.pool())
             .await?;
         for (job, fence) in &overdue {
             self.overdue.pass(job);

@@ -4,6 +4,7 @@
 
 mod bench;
 mod dispatcher;
+mod pointers;
 mod runtime;
 mod scans;
 mod sweeper;

@@ -71,6 +71,36 @@ async fn a_job_that_cannot_be_read_does_not_stop_the_repair_of_others() {
     bench.wait_for(&sound, |event| matches!(event, ScanEvent::Requeued { .. })).await;
 }
 
+/// The clocks of workers need not agree with that of the database, nor with each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_is_overdue_by_the_time_it_was_held_and_not_by_its_workers_clock() {
+    let bench = Bench::start().await;
+    let clock = bench.backbone.journal.clock();
+    let behind = bench.request(bench.org, website()).await;
+    let overdue = bench.request(bench.org, website()).await;
+    for (job, started, held) in
+        [(&behind, chrono::TimeDelta::hours(2), 0), (&overdue, chrono::TimeDelta::zero(), 2)]
+    {
+        let fence = clock.new_id();
+        let lease = "INSERT INTO job_leases (fence, job_id, kind, worker, taken_at, expires_at)
+                     VALUES ($1, $2, 'scan', 'w', now() - make_interval(hours => $3),
+                             now() + '1 hour')";
+        let taken = sqlx::query(lease).bind(fence).bind(job).bind(held);
+        taken.execute(bench.pool()).await.unwrap();
+        let (worker, now) = ("w".to_owned(), clock.now() - started);
+        bench
+            .tell(bench.org, job, ScanCommand::StartAttempt { attempt: 1, fence, worker, now })
+            .await;
+    }
+    bench.settle().await;
+    bench.sweep();
+    // It comes after the other one in the order of the look.
+    assert!(behind < overdue);
+    bench.wait_for(&overdue, |event| matches!(event, ScanEvent::Failed { .. })).await;
+    let events = bench.events(&behind).await;
+    assert!(matches!(events.last(), Some(ScanEvent::AttemptStarted { .. })), "{events:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_message_is_found_behind_many_that_are_not() {
     let bench = Bench::start().await;

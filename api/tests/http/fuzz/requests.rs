@@ -59,7 +59,8 @@ const VALUES: [&str; 19] = [
     "AQGAAAAAAAAAAA",
     "AQL__________3__________",
 ];
-const HEADERS: [(&str, &str); 15] = [
+const HEADERS: [(&str, &str); 17] = [
+    ("authorization", "Bearer mr_0123456789abcdefghijklmnopqrstuvwxyz"),
     ("last-event-id", "17"),
     ("last-event-id", "18446744073709551615"),
     ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
@@ -71,6 +72,7 @@ const HEADERS: [(&str, &str); 15] = [
     ("prefer", "wait=18446744073709551615"),
     ("millrace-min-position", "1"),
     ("millrace-min-position", "9223372036854775808"),
+    ("x-api-key", "mr_0123456789abcdefghijklmnopqrstuvwxyz"),
     ("x-request-id", "01J9-abc_DEF.2"),
     ("origin", "https://app.example.com"),
     ("accept", "application/json"),
