@@ -7,6 +7,7 @@ use projections::{
     QueryError, View, ViewError, Views,
     jobs::{self, JobRow, system},
 };
+use uuid::Uuid;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -38,10 +39,22 @@ pub(crate) async fn get(views: &Views, job: &str) -> Result<Option<JobRow>, Erro
     Ok(system::get(&open(views).await?, job).await?)
 }
 
+/// Under this name what an attempt has written says which one it was.
+const FENCE: &str = "fence";
+
 /// For commands that go on with what put the job into the queue.
 pub(crate) fn context(job: &JobRow, role: &'static str) -> Context {
     let mut context =
         Context::new(job.org, Actor::System(role), job.correlation_id).caused_by(job.event_id);
     context.metadata = job.metadata.clone();
+    // It may have been put there by an earlier attempt.
+    context.metadata.remove(FENCE);
+    context
+}
+
+/// For commands of the attempt that holds this fence.
+pub(crate) fn context_of_attempt(job: &JobRow, fence: Uuid) -> Context {
+    let mut context = context(job, "worker");
+    context.metadata.insert(FENCE.to_owned(), fence.to_string());
     context
 }

@@ -6,12 +6,18 @@ use sqlx::PgPool;
 
 use super::{Verdict, log::Entry};
 
+/// Only the holder of an attempt can know of these.
+const OF_HOLDERS: [&str; 4] =
+    ["scan.engine_started", "scan.findings_recorded", "scan.engine_finished", "scan.completed"];
+
 /// A scan as its events have told so far.
 #[derive(Default)]
 struct Story<'a> {
     attempts: BTreeSet<i64>,
     /// The attempt that runs.
     running: Option<i64>,
+    /// Its fence.
+    fence: Option<&'a str>,
     /// The attempt that waits.
     waiting: Option<i64>,
     started: BTreeSet<&'a str>,
@@ -56,6 +62,21 @@ impl<'a> Story<'a> {
         let attempt = entry.payload["attempt"].as_i64();
         if self.ended {
             return Err("something happened after the end");
+        }
+        match (entry.event_type.as_str(), entry.fence.as_deref()) {
+            ("scan.attempt_started", fence) => {
+                self.fence = entry.payload["fence"].as_str();
+                if fence != self.fence {
+                    return Err("an attempt was started under the fence of another");
+                }
+            }
+            (_, fence @ Some(_)) if fence != self.fence => {
+                return Err("it was written by an attempt that is over");
+            }
+            (kind, None) if OF_HOLDERS.contains(&kind) => {
+                return Err("it was not written by an attempt");
+            }
+            _ => {}
         }
         match entry.event_type.as_str() {
             "scan.requested" if entry.sequence == 1 => self.waiting = Some(1),

@@ -23,13 +23,15 @@ pub struct Entry {
     pub recorded_at: DateTime<Utc>,
     pub actor: String,
     pub request_id: Option<String>,
+    /// Of the attempt that wrote it.
+    pub fence: Option<String>,
 }
 
 pub async fn read_log(pool: &PgPool) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT position, event_id, aggregate_type, aggregate_id, sequence, event_type,
                 payload::text AS payload, recorded_at, actor,
-                metadata ->> 'request_id' AS request_id
+                metadata ->> 'request_id' AS request_id, metadata ->> 'fence' AS fence
          FROM events ORDER BY position",
     )
     .fetch_all(pool)
@@ -52,6 +54,7 @@ impl Entry {
             recorded_at: row.try_get("recorded_at")?,
             actor: row.try_get("actor")?,
             request_id: row.try_get("request_id")?,
+            fence: row.try_get("fence")?,
         })
     }
 

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Fault, Loss, Server};
+use super::{Fault, Loss, Server, steal::steal};
 use crate::{fleet, proxy::Proxy, record::Record, world::World};
 
 /// The server of a stream may be away itself.
@@ -13,8 +13,8 @@ const REQUEST: Duration = Duration::from_secs(3);
 const FILLING: Duration = Duration::from_secs(4);
 /// For a relay that goes on, to do what it had in mind.
 const AWAKE: Duration = Duration::from_secs(1);
-/// For a worker to get a job.
-const WORK: Duration = Duration::from_secs(4);
+/// For jobs to be handed out at all.
+const LATEST: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
 pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
@@ -25,12 +25,7 @@ pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
             world.fleet.kill(role ^ 1, down);
         }
         Fault::Freeze { role, time } => freeze(&world, role, time).await,
-        Fault::FreezeAtWork { worker, time } => {
-            if timeout(WORK, until_at_work(&world, worker)).await.is_ok() {
-                record.count("workers stopped at work");
-                freeze(&world, worker, time).await;
-            }
-        }
+        Fault::StealJob { worker } => steal(&world, worker, &record).await,
         Fault::JumpClock { role, seconds, time } => {
             world.clocks.set(&fleet::name(role), seconds);
             sleep(time).await;
@@ -71,8 +66,19 @@ pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
             sleep(AWAKE).await;
             world.to_nats.delay(Duration::ZERO);
         }
-        // It ends early when the server does.
-        Fault::RepeatJobs { time } => drop(timeout(time, repeat_jobs(&world, &record)).await),
+        Fault::RepeatJobs { time } => {
+            let until = Instant::now() + time;
+            let known = record.counted(TWICE);
+            let latest = until + LATEST;
+            // It ends early when the server does; and without a job there is none to repeat.
+            while Instant::now() < until
+                || record.counted(TWICE) == known && Instant::now() < latest
+            {
+                let left = until.saturating_duration_since(Instant::now()).max(AWAKE);
+                let _ = timeout(left, repeat_jobs(&world, &record)).await;
+                sleep(LOOK).await;
+            }
+        }
         Fault::Cut(server) => proxy(&world, server).cut(),
         Fault::Slow { server, delay, time } => {
             proxy(&world, server).delay(delay);
@@ -111,19 +117,6 @@ async fn freeze(world: &World, role: usize, time: Duration) {
     }
 }
 
-/// Returns when an engine runs in the sandbox of the worker.
-async fn until_at_work(world: &World, worker: usize) {
-    while !world.fleet.pid(worker).is_some_and(has_children) {
-        sleep(LOOK).await;
-    }
-}
-
-fn has_children(pid: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-    let children = threads.map_while(Result::ok).map(|thread| thread.path().join("children"));
-    children.into_iter().any(|file| std::fs::read(file).is_ok_and(|pids| !pids.is_empty()))
-}
-
 /// As an operator would in a hurry, past everything of the platform.
 async fn on_stream(world: &World, name: &str, remove: bool) {
     // Not while the server is being killed: the fault would come to nothing.
@@ -158,6 +151,7 @@ async fn begun_to_fill(world: &World) -> Result<(), async_nats::Error> {
 }
 
 const COPY: &str = "Storm-Copy";
+const TWICE: &str = "jobs handed out twice";
 
 /// Publishes a copy of every job as soon as it is published.
 async fn repeat_jobs(world: &World, record: &Record) -> Result<(), async_nats::Error> {
@@ -170,7 +164,7 @@ async fn repeat_jobs(world: &World, record: &Record) -> Result<(), async_nats::E
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(COPY, "yes");
         client.publish_with_headers(job.subject, headers, job.payload).await?;
-        record.count("jobs handed out twice");
+        record.count(TWICE);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What goes wrong, and when: all of it is known from the seed before the storm begins.
 
 mod inject;
+mod steal;
 mod storage;
 
 use std::{
@@ -18,7 +19,7 @@ pub use storage::Loss;
 
 const SECONDS: u64 = 45;
 /// Between two faults, in milliseconds.
-const PAUSE: std::ops::Range<u64> = 400..1500;
+const PAUSE: std::ops::Range<u64> = 400..1400;
 
 #[derive(Debug, Clone, Copy)]
 pub enum Server {
@@ -41,10 +42,9 @@ pub enum Fault {
         role: usize,
         time: Duration,
     },
-    /// A worker is stopped in the middle of a job, and goes on when somebody else may hold it.
-    FreezeAtWork {
+    /// A worker is stopped in the middle of a job, and goes on when another one holds it.
+    StealJob {
         worker: usize,
-        time: Duration,
     },
     /// The clock of a process jumps, and back again after a while.
     JumpClock {
@@ -151,8 +151,9 @@ impl Fault {
         }
         let role = chance.random_range(0..fleet::ROLES.len());
         deck.push(Self::KillBoth { role, down: time(chance, 0..1000) });
-        let worker = fleet::index("worker") + chance.random_range(0..2);
-        deck.push(Self::FreezeAtWork { worker, time: time(chance, 4500..7000) });
+        for number in 0..2 {
+            deck.push(Self::StealJob { worker: fleet::index("worker") + number });
+        }
         for direction in [1, -1] {
             let role = chance.random_range(0..fleet::ROLES.len());
             // A job that is put off is late by as much as the clock of its worker was wrong.
@@ -171,9 +172,12 @@ impl Fault {
         deck.push(Self::RemoveStream { name: "JOBS" });
         let cuts = chance.random_range(5..15);
         deck.push(Self::CutWhileFilling { cuts, pause: time(chance, 50..300) });
-        let relay = fleet::index("relay") + chance.random_range(0..2);
-        deck.push(Self::FillBehind { relay, delay: time(chance, 10..60) });
-        deck.push(Self::RepeatJobs { time: time(chance, 3000..8000) });
+        // One of the two is the one that was at work.
+        for number in 0..2 {
+            let relay = fleet::index("relay") + number;
+            deck.push(Self::FillBehind { relay, delay: time(chance, 10..60) });
+        }
+        deck.push(Self::RepeatJobs { time: time(chance, 6000..12_000) });
         for server in [Server::Postgres, Server::Nats] {
             deck.push(Self::Cut(server));
             deck.push(Self::Hold { server, time: time(chance, 200..3000) });
@@ -194,7 +198,7 @@ impl Fault {
             },
             Self::KillBoth { .. } => "both of a role killed",
             Self::Freeze { .. } => "roles stopped for a while",
-            Self::FreezeAtWork { .. } => "a worker stopped at work",
+            Self::StealJob { .. } => "jobs taken over",
             Self::JumpClock { seconds: 0.., .. } => "clocks ahead",
             Self::JumpClock { .. } => "clocks back",
             Self::StopPostgres { .. } => "Postgres stopped at once",

@@ -38,7 +38,7 @@ impl<H: Handler> Runtime<H> {
         let (worker, length) = (&self.options.worker, self.options.lease);
         let pool = journal.pool();
         let lease = Lease::take(pool, fence, &pointer.job, kind, worker, length).await?;
-        let caller = queue::context(&queued, "worker");
+        let caller = queue::context_of_attempt(&queued, fence);
         if !self.start(&caller, pointer, fence).await? {
             return Ok(None);
         }
