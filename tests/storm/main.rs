@@ -45,7 +45,7 @@ async fn kill_storm() {
     watch.end().await;
     println!("settled after {:.1?}", begun.elapsed());
 
-    let verdict = checker::check(&world, &record, subscribers.end().await).await;
+    let verdict = checker::check(&world, &record, subscribers.end().await, plan.is_whole()).await;
     println!("kill_storm: {} s, seed {}: {injected}", plan.seconds, plan.seed);
     println!("{}", record.summary());
     println!("{}\nall of it in {:.1?}", verdict.summary(), begun.elapsed());

@@ -17,7 +17,7 @@ use tokio::{task::JoinSet, time::Instant};
 use crate::{fleet, launch, record::Record, world::World};
 pub use storage::Loss;
 
-const SECONDS: u64 = 45;
+const SECONDS: u64 = 40;
 /// Between two faults, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 400..1400;
 
@@ -115,6 +115,11 @@ impl Plan {
         let seconds = number("MILLRACE_STORM_SECONDS").unwrap_or(SECONDS);
         let seed = number("MILLRACE_STORM_SEED").unwrap_or_else(|| rand::rng().random());
         Self { seed, seconds, faults: schedule(seed, Duration::from_secs(seconds)) }
+    }
+
+    /// Whether it is long enough for every kind of fault.
+    pub fn is_whole(&self) -> bool {
+        self.seconds >= SECONDS
     }
 
     /// Chance for one part of the load, which the faults do not depend on.
@@ -221,8 +226,10 @@ fn time(chance: &mut StdRng, millis: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(chance.random_range(millis))
 }
 
-/// Injects the faults of the plan at their times; returns when all of them are over.
+/// Steals a job, then injects the faults of the plan at their times; returns when all of them are over.
 pub async fn blow(world: &Arc<World>, record: &Arc<Record>, plan: &Plan) -> Injected {
+    // Between the other faults it seldom comes to it.
+    steal::steal(world, fleet::index("worker"), record).await;
     let begun = Instant::now();
     let mut kinds = BTreeMap::new();
     let mut under_way = JoinSet::new();

@@ -7,15 +7,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::{record::Record, world::World};
 
-/// Other faults may come in between.
-const TRIES: usize = 3;
+/// Other faults may come in between, and what runs may be the other worker's.
+const TRIES: usize = 4;
 /// For a worker to get a job.
 const WORK: Duration = Duration::from_secs(5);
 /// For its lease to run out and the job to be started elsewhere.
-const TAKEOVER: Duration = Duration::from_secs(10);
+const TAKEOVER: Duration = Duration::from_secs(8);
 /// For the first of the two to do what it had in mind.
 const AWAKE: Duration = Duration::from_millis(1500);
 const LOOK: Duration = Duration::from_millis(15);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Stops the worker in the middle of a job until the other one has begun it again, and then stops
 /// that one for as long as it takes the first to find out.
@@ -29,15 +30,14 @@ pub async fn steal(world: &World, worker: usize, record: &Record) {
 
 /// Whether there was a job, and it was taken over.
 async fn try_to_steal(world: &World, worker: usize) -> bool {
-    if timeout(WORK, until_at_work(world, worker)).await.is_err() {
+    let Ok((sleeper, held)) = timeout(WORK, freeze_at_work(world, worker)).await else {
+        // The wait may have been ended while the worker was stopped.
+        if let Some(pid) = world.fleet.pid(worker) {
+            world.fleet.go_on(worker, pid);
+        }
         return false;
-    }
-    let Some(sleeper) = world.fleet.freeze(worker) else { return false };
-    let taken_over = match held(&world.pool).await {
-        Ok(held) => timeout(TAKEOVER, until_taken_over(&world.pool, &held)).await.is_ok(),
-        // Postgres is away.
-        Err(_) => false,
     };
+    let taken_over = timeout(TAKEOVER, until_taken_over(&world.pool, &held)).await.is_ok();
     if taken_over {
         let other = world.fleet.freeze(worker ^ 1);
         world.fleet.go_on(worker, sleeper);
@@ -50,17 +50,17 @@ async fn try_to_steal(world: &World, worker: usize) -> bool {
     taken_over
 }
 
-/// Returns when an engine runs in the sandbox of the worker.
-async fn until_at_work(world: &World, worker: usize) {
-    while !world.fleet.pid(worker).is_some_and(has_children) {
-        sleep(LOOK).await;
+/// Returns when the worker is stopped while engines run.
+async fn freeze_at_work(world: &World, worker: usize) -> (u32, Held) {
+    loop {
+        if let Some(pid) = world.fleet.freeze(worker) {
+            match held(&world.pool).await {
+                Ok(held) if !held.jobs.is_empty() => return (pid, held),
+                _ => world.fleet.go_on(worker, pid),
+            }
+        }
+        sleep(PAUSE).await;
     }
-}
-
-fn has_children(pid: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-    let children = threads.map_while(Result::ok).map(|thread| thread.path().join("children"));
-    children.into_iter().any(|file| std::fs::read(file).is_ok_and(|pids| !pids.is_empty()))
 }
 
 /// Returns when one of the jobs was started after that position and its work has begun again.
@@ -84,7 +84,7 @@ async fn until_taken_over(pool: &PgPool, held: &Held) {
     }
 }
 
-/// Jobs that are worked on, and the position as of which they are.
+/// Jobs of which an engine runs, and the position as of which it does.
 struct Held {
     jobs: Vec<String>,
     at: i64,
@@ -93,10 +93,10 @@ struct Held {
 async fn held(pool: &PgPool) -> Result<Held, sqlx::Error> {
     let at = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await?;
     let jobs = sqlx::query_scalar(
-        "SELECT job_id FROM job_leases l WHERE expires_at > clock_timestamp() AND EXISTS (
-             SELECT FROM events
+        "SELECT job_id FROM job_leases l WHERE expires_at > clock_timestamp() AND (
+             SELECT event_type = 'scan.engine_started' FROM events
              WHERE aggregate_type = 'scan' AND aggregate_id = l.job_id
-               AND event_type = 'scan.engine_started' AND metadata ->> 'fence' = l.fence::text)",
+             ORDER BY sequence DESC LIMIT 1)",
     );
     Ok(Held { jobs: jobs.fetch_all(pool).await?, at })
 }
