@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::{record::Record, world::World};
 
 /// Other faults may come in between, and what runs may be the other worker's.
-const TRIES: usize = 4;
+const TRIES: usize = 8;
 /// For a worker to get a job.
 const WORK: Duration = Duration::from_secs(5);
 /// For its lease to run out and the job to be started elsewhere.
@@ -37,7 +37,8 @@ async fn try_to_steal(world: &World, worker: usize) -> bool {
         }
         return false;
     };
-    let taken_over = timeout(TAKEOVER, until_taken_over(&world.pool, &held)).await.is_ok();
+    let taken_over =
+        timeout(TAKEOVER, is_taken_over(&world.pool, &held)).await.is_ok_and(|taken| taken);
     if taken_over {
         let other = world.fleet.freeze(worker ^ 1);
         world.fleet.go_on(worker, sleeper);
@@ -63,24 +64,29 @@ async fn freeze_at_work(world: &World, worker: usize) -> (u32, Held) {
     }
 }
 
-/// Returns when one of the jobs was started after that position and its work has begun again.
-async fn until_taken_over(pool: &PgPool, held: &Held) {
+/// Whether one of the jobs was started after that position and its work has begun again; known at
+/// the latest when all of them have ended.
+async fn is_taken_over(pool: &PgPool, held: &Held) -> bool {
     loop {
-        let taken: Result<bool, _> = sqlx::query_scalar(
+        let looked: Result<(bool, bool), _> = sqlx::query_as(
             "SELECT EXISTS (
                  SELECT FROM events a JOIN events e USING (aggregate_type, aggregate_id)
                  WHERE a.aggregate_type = 'scan' AND a.aggregate_id = ANY ($1)
                    AND a.event_type = 'scan.attempt_started' AND a.position > $2
-                   AND e.event_type = 'scan.engine_started' AND e.position > a.position)",
+                   AND e.event_type = 'scan.engine_started' AND e.position > a.position),
+             (SELECT count(DISTINCT aggregate_id) = cardinality($1) FROM events
+              WHERE aggregate_type = 'scan' AND aggregate_id = ANY ($1)
+                AND event_type IN ('scan.completed', 'scan.failed', 'scan.cancelled'))",
         )
         .bind(&held.jobs)
         .bind(held.at)
         .fetch_one(pool)
         .await;
-        if taken.is_ok_and(|taken| taken) {
-            return;
+        match looked {
+            Ok((true, _)) => return true,
+            Ok((false, true)) => return false,
+            Ok((false, false)) | Err(_) => sleep(LOOK).await,
         }
-        sleep(LOOK).await;
     }
 }
 
