@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{record::Record, world::World};
 
 /// Other faults may come in between, and what runs may be the other worker's.
-const TRIES: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(30);
 /// For a worker to get a job.
 const WORK: Duration = Duration::from_secs(5);
 /// For its lease to run out and the job to be started elsewhere.
@@ -21,7 +21,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Stops the worker in the middle of a job until the other one has begun it again, and then stops
 /// that one for as long as it takes the first to find out.
 pub async fn steal(world: &World, worker: usize, record: &Record) {
-    for _ in 0..TRIES {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
         if try_to_steal(world, worker).await {
             return record.count("jobs taken over from a sleeping worker");
         }
