@@ -203,17 +203,14 @@ BEGIN
     GET DIAGNOSTICS opened = ROW_COUNT;
 
     IF EXISTS (SELECT FROM unnest(r_expected) AS e(expected) WHERE expected > 0) THEN
-        PERFORM FROM streams s
-        JOIN unnest(r_type, r_id, r_expected) AS g(type, id, expected)
-          ON g.type = s.aggregate_type AND g.id = s.aggregate_id
-        WHERE g.expected > 0
-        ORDER BY s.aggregate_type, s.aggregate_id
-        FOR UPDATE OF s;
+        -- Rows are locked in the order they come in: a nested loop keeps it, and the connections
+        -- that append allow no other join.
         UPDATE streams s SET version = s.version + g.count
-        FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
-            AS g(org, type, id, expected, count, status)
-        WHERE g.status = 0 AND g.expected > 0
-          AND s.aggregate_type = g.type AND s.aggregate_id = g.id
+        FROM (SELECT * FROM unnest(r_org, r_type, r_id, r_expected, r_count, status)
+                  AS g(org, type, id, expected, count, status)
+              WHERE g.status = 0 AND g.expected > 0
+              ORDER BY type COLLATE "C", id COLLATE "C") AS g
+        WHERE s.aggregate_type = g.type AND s.aggregate_id = g.id
           AND s.version = g.expected AND s.org_id = g.org;
         GET DIAGNOSTICS moved = ROW_COUNT;
     END IF;

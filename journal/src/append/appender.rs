@@ -47,6 +47,9 @@ pub(crate) fn connect(pool: &PgPool) -> PgConnectOptions {
         ("jit", "off"),
         // A plan made while a table was small would otherwise read all of it when it has grown.
         ("enable_seqscan", "off"),
+        // Streams are locked in the order of the requests, as a nested loop does.
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
     ])
 }
 
