@@ -47,6 +47,8 @@ pub(crate) fn connect(pool: &PgPool) -> PgConnectOptions {
         ("jit", "off"),
         // A plan made while a table was small would otherwise read all of it when it has grown.
         ("enable_seqscan", "off"),
+        // What is given differs, but never in what is the best way to find its rows.
+        ("plan_cache_mode", "force_generic_plan"),
         // Streams are locked in the order of the requests, as a nested loop does.
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),

@@ -138,7 +138,9 @@ async fn attempt(
 /// was small would read all of it when it has grown, so rows are always looked up.
 fn begin(options: &RunOptions) -> String {
     let timeout_ms = options.statement_timeout.as_millis();
-    format!("BEGIN; SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL enable_seqscan = off")
+    format!(
+        "BEGIN; SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+    )
 }
 
 async fn checkpoint(
