@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Millrace needs besides Rust: Postgres 15+, nats-server 2.10+, git, bubblewrap, util-linux.
 # With the argument python3-venv also that, for the tests that run a server written in Python.
+# For the tests it also installs an SMTP server, python3-aiosmtpd.
 # As root it installs what is missing with apt; otherwise it prints the one command to run and exits 1.
 # Does nothing, quickly, when everything is there. Debian 12 and later, Ubuntu 22.04 and later.
 set -eu
@@ -35,6 +36,9 @@ nats_version() {
     if have "$server"; then "$server" --version | sed -n 's/.*v\([0-9][0-9.]*\).*/\1/p'; fi
 }
 
+# The distribution's Python, whatever other one is on the path.
+smtp_server() { /usr/bin/python3 -I -c 'import aiosmtpd' 2>/dev/null; }
+
 missing() {
     at_least "$(postgres_version)" "$POSTGRES_FLOOR" || echo postgresql
     at_least "$(nats_version)" "$NATS_FLOOR" || echo nats-server
@@ -42,6 +46,7 @@ missing() {
     have bwrap || echo bubblewrap
     have setpriv || echo util-linux
     [ "$extra" != python3-venv ] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    smtp_server || echo python3-aiosmtpd
 }
 
 # Debian 12 carries nats-server 2.9. The next release's package runs on it as it is, so that release

@@ -12,6 +12,7 @@ mod events;
 mod frame;
 mod health;
 pub mod keys;
+pub mod limits;
 mod live;
 mod options;
 mod problem;

@@ -1,0 +1,123 @@
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use async_nats::{Client, Message, Subscriber};
+use futures::StreamExt;
+use journal::Bus;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    Limits, Policy, Subject,
+    key::Key,
+    wire::{MAX_ENTRIES, decode, encode},
+};
+
+const PERIOD: Duration = Duration::from_millis(100);
+/// While NATS is away messages wait for it in the client, and then nobody need know them any more.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the others are told of: `limits.<policy>.<what>`.
+const TAKEN: &str = "taken";
+const CLEARED: &str = "cleared";
+
+/// One replica's part in keeping the limits together.
+pub struct Exchange {
+    limits: Limits,
+    bus: Bus,
+    replica: Uuid,
+    heard: Subscriber,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("replicas cannot be told of the limits over NATS")]
+pub struct ExchangeError(#[source] async_nats::Error);
+
+impl Exchange {
+    /// Hears from now on what the others tell; `replica` is an id nobody else has.
+    pub async fn join(limits: Limits, bus: Bus, replica: Uuid) -> Result<Self, ExchangeError> {
+        let wrong = |error: async_nats::Error| ExchangeError(error);
+        let subject = bus.subject("limits.*.*");
+        let heard = bus.client().subscribe(subject).await.map_err(|error| wrong(error.into()))?;
+        bus.client().flush().await.map_err(|error| wrong(error.into()))?;
+        limits.0.shared.store(true, Ordering::Relaxed);
+        Ok(Self { limits, bus, replica, heard })
+    }
+
+    /// Goes on until told to stop. NATS may come and go.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => self.tell().await,
+                message = self.heard.next() => match message {
+                    Some(message) => self.hear(&message),
+                    None => break,
+                },
+            }
+        }
+        self.tell().await;
+        self.limits.0.shared.store(false, Ordering::Relaxed);
+    }
+
+    async fn tell(&self) {
+        let mut taken = HashMap::<Policy, Vec<(Key, u64)>>::new();
+        for (policy, key, bucket) in self.limits.0.untold.drain() {
+            taken.entry(policy).or_default().push((key, bucket.tell()));
+        }
+        for (policy, entries) in taken {
+            for entries in entries.chunks(MAX_ENTRIES) {
+                let payload = encode(self.replica, entries);
+                let subject = subject(&self.bus, policy, TAKEN);
+                match timeout(PATIENCE, publish(self.bus.client(), subject, payload)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "the limits were not shared"),
+                    Err(_late) => tracing::warn!("the limits were not shared: NATS is away"),
+                }
+            }
+        }
+    }
+
+    fn hear(&self, message: &Message) {
+        let limits = &self.limits.0;
+        let mut words = message.subject.rsplit('.');
+        let (what, policy) = (words.next(), words.next().and_then(Policy::of_name));
+        match (what, policy, decode(&message.payload)) {
+            (Some(TAKEN), Some(policy), Some((sender, entries))) if sender != self.replica => {
+                entries.for_each(|(key, taken)| limits.told(policy, key, taken));
+            }
+            (Some(CLEARED), Some(policy), Some((_, entries))) => {
+                entries.for_each(|(key, _)| limits.forget(policy, &key));
+            }
+            // Our own, or that of a newer version.
+            _ => {}
+        }
+    }
+}
+
+/// Fills a subject's bucket on every replica. What a replica let through within the last exchange may
+/// be told to the others after it.
+pub async fn clear(
+    bus: &Bus,
+    policy: Policy,
+    subject_of: &Subject<'_>,
+) -> Result<(), ExchangeError> {
+    let payload = encode(Uuid::nil(), &[(Key::of(policy, subject_of), 0)]);
+    let told = publish(bus.client(), subject(bus, policy, CLEARED), payload).await;
+    told.map_err(ExchangeError)?;
+    bus.client().flush().await.map_err(|error| ExchangeError(error.into()))
+}
+
+fn subject(bus: &Bus, policy: Policy, what: &str) -> String {
+    bus.subject(&format!("limits.{}.{what}", policy.name()))
+}
+
+async fn publish(
+    client: &Client,
+    subject: String,
+    payload: Vec<u8>,
+) -> Result<(), async_nats::Error> {
+    client.publish(subject, payload.into()).await.map_err(Into::into)
+}
