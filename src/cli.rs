@@ -153,6 +153,15 @@ pub enum KeysCommand {
         organization: domain::ids::OrganizationId,
         #[arg(long)]
         name: String,
+        /// Actions that it may ask for, separated by commas: `scans:read`, `scans:*`, `*`.
+        #[arg(long, value_delimiter = ',', default_value = domain::organizations::EVERYTHING)]
+        scopes: Vec<String>,
+        /// When it ends by itself, such as 2027-01-31T12:00:00Z.
+        #[arg(long)]
+        expires: Option<domain::Timestamp>,
+        /// A limit of its own, in place of the installation's.
+        #[arg(long)]
+        requests_per_minute: Option<u32>,
         /// Let it do over HTTP what concerns the whole installation, and see the dead letters of
         /// every organisation.
         #[arg(long)]

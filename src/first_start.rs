@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use domain::{
     ids::{ApiKeyId, OrganizationId},
-    organizations::{Organization, OrganizationCommand},
+    organizations::{KeyTerms, Organization, OrganizationCommand},
 };
 use journal::{Actor, AppendError, Context, ExecuteError, Journal};
 use projections::{Views, organizations};
@@ -30,9 +30,9 @@ pub async fn prepare(journal: &Journal, views: &Views) -> anyhow::Result<Option<
         return Ok(None);
     }
     match create_organization(journal, "Default", SLUG).await {
-        Ok(organization) => {
-            Ok(Some(issue_key(journal, views, organization, "first key", false).await?))
-        }
+        Ok(organization) => Ok(Some(
+            issue_key(journal, views, organization, KeyTerms::everything("first key")).await?,
+        )),
         // Another process was quicker, and shows the key.
         Err(ExecuteError::Append(AppendError::Claimed { .. })) => Ok(None),
         Err(error) => Err(error).context("the first organisation could not be made"),
@@ -60,18 +60,14 @@ pub async fn issue_key(
     journal: &Journal,
     views: &Views,
     organization: OrganizationId,
-    name: &str,
-    platform: bool,
+    terms: KeyTerms,
 ) -> anyhow::Result<NewKey> {
-    let mut random = [0; 32];
-    rand::rng().fill_bytes(&mut random);
-    let secret = api::keys::generate(random);
+    let secret = api::keys::generate(random());
     let id = ApiKeyId::from_uuid(journal.clock().new_id());
     let command = OrganizationCommand::IssueApiKey {
         key_id: id,
-        name: name.to_owned(),
         secret_hash: api::keys::hash_hex(&secret),
-        platform,
+        terms,
         now: journal.clock().now(),
     };
     let context = operator(journal, organization);
@@ -79,6 +75,13 @@ pub async fn issue_key(
     let issued = journal.execute::<Organization>(&context, &id_text, command).await?;
     wait_until_known(views, issued.position).await;
     Ok(NewKey { organization, id, secret })
+}
+
+/// What a secret is made of.
+pub fn random() -> [u8; 32] {
+    let mut random = [0; 32];
+    rand::rng().fill_bytes(&mut random);
+    random
 }
 
 pub fn operator(journal: &Journal, organization: OrganizationId) -> Context {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("millrace-position");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 const MAX_KEY: usize = 255;
 

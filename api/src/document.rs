@@ -28,6 +28,8 @@ pub(crate) enum Tag {
     Scans,
     /// The log itself, in pages and live.
     Events,
+    /// API keys of the organisation.
+    ApiKeys,
     /// Events that a view could not apply, and those of the same resource that wait behind them.
     DeadLetters,
     /// The views and their builds. They are the whole installation's.

@@ -3,6 +3,7 @@
 //! A request passes the frame (id, limits, headers, problems), the fixed pages and then the
 //! resources. Handlers authorise, give commands to the journal and read views; they hold no rules.
 
+mod api_keys;
 mod auth;
 mod command;
 mod dead_letters;
@@ -14,6 +15,7 @@ mod health;
 pub mod keys;
 pub mod limits;
 mod live;
+mod operations;
 mod options;
 mod problem;
 mod projections;
@@ -37,6 +39,7 @@ pub use state::{ApiState, TraceLink};
 type Apis = (
     scans::Scans,
     events::Events,
+    api_keys::ApiKeys,
     dead_letters::DeadLetters,
     projections::Projections,
     health::Health,
@@ -47,10 +50,11 @@ type Apis = (
 /// have [`Options::drain_timeout`] to end.
 pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationToken) {
     let options = state.options.clone();
-    let app = state::App::new(state, stop.clone());
+    let app = state::App::new(state, routes::Routes::of::<Apis>(), stop.clone());
     let apis: Apis = (
         scans::Scans { app: app.clone() },
         events::Events { app: app.clone() },
+        api_keys::ApiKeys { app: app.clone() },
         dead_letters::DeadLetters { app: app.clone() },
         projections::Projections { app: app.clone() },
         health::Health::new(app.clone()),
@@ -58,6 +62,10 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);
-    let frame = frame::Frame::new(pages, app, routes::Routes::of::<Apis>());
+    let uses = tokio::spawn(auth::note_uses(app.clone(), stop.clone()));
+    let frame = frame::Frame::new(pages, app);
     server::run(listener, frame, &options, stop).await;
+    if let Err(error) = uses.await {
+        tracing::error!(%error, "the last uses of keys were not noted");
+    }
 }

@@ -46,16 +46,21 @@ impl<K: Hash + Eq + Clone> Quotas<K> {
 
     /// Takes a token if there is one.
     pub async fn take(&self, key: &K) -> Standing {
-        self.draw(key, 1.0).await
+        self.take_of(key, self.limit).await
+    }
+
+    /// Likewise, of a caller that has a limit of its own.
+    pub async fn take_of(&self, key: &K, limit: u32) -> Standing {
+        self.draw(key, limit.max(1), 1.0).await
     }
 
     /// Looks without taking.
     pub async fn peek(&self, key: &K) -> Standing {
-        self.draw(key, 0.0).await
+        self.draw(key, self.limit, 0.0).await
     }
 
-    async fn draw(&self, key: &K, cost: f64) -> Standing {
-        let limit = f64::from(self.limit);
+    async fn draw(&self, key: &K, quota: u32, cost: f64) -> Standing {
+        let limit = f64::from(quota);
         let fresh = || Arc::new(Mutex::new(Bucket { tokens: limit, at: Instant::now() }));
         let bucket = match self.buckets.get(key) {
             Some(bucket) => bucket,
@@ -78,7 +83,7 @@ impl<K: Hash + Eq + Clone> Quotas<K> {
         let missing = if bucket.tokens < 1.0 { 1.0 } else { limit } - bucket.tokens;
         Standing {
             name: self.name,
-            limit: self.limit,
+            limit: quota,
             remaining: bucket.tokens as u32,
             reset_s: (missing / rate).ceil() as u64,
             exhausted,

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use access::Action;
 use poem::{
     endpoint::BoxEndpoint,
     http::{HeaderValue, Method},
@@ -9,6 +10,8 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 
+use crate::operations;
+
 /// The paths of the API under the patterns that the router reports.
 pub(crate) struct Routes(HashMap<String, Route>);
 
@@ -17,17 +20,30 @@ pub(crate) struct Route {
     pub pattern: String,
     /// Methods, as the header `Allow` lists them.
     pub allow: HeaderValue,
+    /// What each method asks for.
+    actions: Vec<(Method, Action)>,
+}
+
+impl Route {
+    pub fn action(&self, method: &Method) -> Option<Action> {
+        self.actions.iter().find(|(known, _)| known == method).map(|(_, action)| *action)
+    }
 }
 
 impl Routes {
     pub fn of<T: OpenApi>() -> Self {
         let mut methods: HashMap<String, Vec<&'static str>> = HashMap::new();
+        let mut actions: HashMap<String, Vec<(Method, Action)>> = HashMap::new();
         for path in T::meta().into_iter().flat_map(|api| api.paths) {
-            let known = methods.entry(path.path).or_default();
+            let known = methods.entry(path.path.clone()).or_default();
+            let asked = actions.entry(path.path).or_default();
             for operation in path.operations {
+                let action = operation.operation_id.and_then(operations::action);
+                asked.extend(action.map(|action| (operation.method.clone(), action)));
                 known.extend(match operation.method {
                     Method::GET => &["GET", "HEAD"][..],
                     Method::POST => &["POST"],
+                    Method::PUT => &["PUT"],
                     Method::DELETE => &["DELETE"],
                     _ => &[],
                 });
@@ -40,7 +56,8 @@ impl Routes {
                     methods.sort_unstable();
                     let allow = HeaderValue::try_from(methods.join(", "));
                     let allow = allow.unwrap_or(HeaderValue::from_static(""));
-                    (routed(&pattern), Route { pattern, allow })
+                    let actions = actions.remove(&pattern).unwrap_or_default();
+                    (routed(&pattern), Route { pattern, allow, actions })
                 })
                 .collect(),
         )

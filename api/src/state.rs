@@ -1,5 +1,6 @@
 use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
+use access::Policies;
 use domain::{Decide, ids::ApiKeyId};
 use journal::{
     Bus, Committed, Context, ExecuteError, Journal, LogArchive, LogStream, jobs::JobStream,
@@ -10,7 +11,15 @@ use projections::Views;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{Options, auth::KeyCache, health::Check, live::Slots, problem::Problem, quota::Quotas};
+use crate::{
+    Options,
+    auth::{KeyCache, Uses},
+    health::Check,
+    live::Slots,
+    problem::Problem,
+    quota::Quotas,
+    routes::Routes,
+};
 
 /// Takes the span of a request and its `traceparent`.
 pub type TraceLink = fn(&tracing::Span, &str);
@@ -28,6 +37,8 @@ pub struct ApiState {
     /// Where running jobs are told to end.
     pub jobs: JobStream,
     pub metrics: PrometheusHandle,
+    /// Where the secrets of new keys come from.
+    pub random: fn() -> [u8; 32],
     /// Makes the span of a request a part of the trace that the client is in.
     pub trace_link: Option<TraceLink>,
     /// What readiness asks beside Postgres, NATS and the projections.
@@ -41,7 +52,11 @@ pub(crate) struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     state: ApiState,
+    pub routes: Routes,
+    /// Of every organisation that has none of its own.
+    pub policies: Policies,
     pub keys: KeyCache,
+    pub uses: Uses,
     pub quotas: Quotas<ApiKeyId>,
     pub failures: Quotas<Option<IpAddr>>,
     pub streams: Slots,
@@ -66,10 +81,13 @@ impl Deref for Inner {
 }
 
 impl App {
-    pub fn new(state: ApiState, stop: CancellationToken) -> Self {
+    pub fn new(state: ApiState, routes: Routes, stop: CancellationToken) -> Self {
         let options = &state.options;
         Self(Arc::new(Inner {
+            routes,
+            policies: Policies::built_in(),
             keys: KeyCache::new(),
+            uses: Uses::default(),
             quotas: Quotas::new("key", options.requests_per_minute),
             failures: Quotas::new("address", options.failures_per_minute),
             streams: Slots::new(options.max_streams, options.streams_per_key),

@@ -64,7 +64,7 @@ pub fn catalogue() -> impl Iterator<Item = EventType> {
 /// organisation leaves them out.
 pub fn private_fields(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "organization.api_key_issued" => &["secret_hash"],
+        "organization.api_key_issued" | "organization.api_key_rotated" => &["secret_hash"],
         "scan.attempt_started" => &["fence"],
         _ => &[],
     }

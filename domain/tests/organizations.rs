@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use cqrs_es::test::TestFramework;
 use domain::{
     ClaimChange, Decide, Timestamp,
     ids::ApiKeyId,
     organizations::{
-        MAX_ISSUED_KEYS, Organization, OrganizationCommand, OrganizationError, OrganizationEvent,
-        SLUG_CLAIM,
+        KeyTerms, MAX_ISSUED_KEYS, Organization, OrganizationCommand, OrganizationError,
+        OrganizationEvent, SLUG_CLAIM,
     },
 };
 use uuid::Uuid;
@@ -32,24 +32,29 @@ fn created() -> OrganizationEvent {
     OrganizationEvent::Created { name: "Acme".into(), slug: "acme".into(), created_at: now() }
 }
 
+fn issue_for(n: u128, terms: KeyTerms) -> OrganizationCommand {
+    OrganizationCommand::IssueApiKey { key_id: key(n), secret_hash: "ab".into(), terms, now: now() }
+}
+
 fn issue(n: u128) -> OrganizationCommand {
-    OrganizationCommand::IssueApiKey {
+    issue_for(n, KeyTerms::everything("ci"))
+}
+
+fn issued_for(n: u128, terms: KeyTerms) -> OrganizationEvent {
+    OrganizationEvent::ApiKeyIssued {
         key_id: key(n),
-        name: "ci".into(),
+        name: terms.name,
         secret_hash: "ab".into(),
-        platform: false,
-        now: now(),
+        issued_at: now(),
+        platform: terms.platform,
+        scopes: terms.scopes,
+        expires_at: terms.expires_at,
+        requests_per_minute: terms.requests_per_minute,
     }
 }
 
 fn issued(n: u128) -> OrganizationEvent {
-    OrganizationEvent::ApiKeyIssued {
-        key_id: key(n),
-        name: "ci".into(),
-        secret_hash: "ab".into(),
-        issued_at: now(),
-        platform: false,
-    }
+    issued_for(n, KeyTerms::everything("ci"))
 }
 
 #[test]
@@ -110,23 +115,63 @@ fn keys_are_issued_and_revoked_once() {
 
 #[test]
 fn a_key_of_the_platform_is_issued_as_one_and_says_so_in_its_event() {
-    let command = OrganizationCommand::IssueApiKey {
-        key_id: key(1),
-        name: "ci".into(),
-        secret_hash: "ab".into(),
-        platform: true,
-        now: now(),
-    };
-    let event = OrganizationEvent::ApiKeyIssued {
-        key_id: key(1),
-        name: "ci".into(),
-        secret_hash: "ab".into(),
-        issued_at: now(),
-        platform: true,
-    };
+    let terms = KeyTerms { platform: true, ..KeyTerms::everything("ci") };
+    let (command, event) = (issue_for(1, terms.clone()), issued_for(1, terms));
     Rules::with(()).given(vec![created()]).when(command.clone()).then_expect_events(vec![event]);
     // A key that was issued without the right does not get it by being issued again.
     Rules::with(()).given(vec![created(), issued(1)]).when(command).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_key_is_issued_for_scopes_a_time_and_a_rate() {
+    let terms = KeyTerms {
+        scopes: vec!["scans:read".into(), "findings:*".into()],
+        expires_at: Some(now() + TimeDelta::days(1)),
+        requests_per_minute: Some(60),
+        ..KeyTerms::everything("ci")
+    };
+    Rules::with(())
+        .given(vec![created()])
+        .when(issue_for(1, terms.clone()))
+        .then_expect_events(vec![issued_for(1, terms.clone())]);
+    let refused = |terms, error| {
+        Rules::with(()).given(vec![created()]).when(issue_for(1, terms)).then_expect_error(error);
+    };
+    for scopes in [vec![], vec![String::new()], vec!["a b".into()], vec!["a:b".into(); 65]] {
+        refused(KeyTerms { scopes, ..terms.clone() }, OrganizationError::Scopes);
+    }
+    refused(KeyTerms { expires_at: Some(now()), ..terms.clone() }, OrganizationError::Expiry);
+    for rate in [0, 1_000_001] {
+        let terms = KeyTerms { requests_per_minute: Some(rate), ..terms.clone() };
+        refused(terms, OrganizationError::Rate);
+    }
+}
+
+#[test]
+fn a_key_gets_a_new_secret_beside_the_one_before_for_a_while() {
+    let rotate = |n, days| OrganizationCommand::RotateApiKey {
+        key_id: key(n),
+        secret_hash: "cd".into(),
+        former_valid_until: now() + TimeDelta::days(days),
+        now: now(),
+    };
+    let rotated = |days| OrganizationEvent::ApiKeyRotated {
+        key_id: key(1),
+        secret_hash: "cd".into(),
+        former_valid_until: now() + TimeDelta::days(days),
+        rotated_at: now(),
+    };
+    let given = || Rules::with(()).given(vec![created(), issued(1)]);
+    given().when(rotate(1, 30)).then_expect_events(vec![rotated(30)]);
+    // The former secret does not end before it is replaced.
+    given().when(rotate(1, -1)).then_expect_events(vec![rotated(0)]);
+    given().when(rotate(1, 31)).then_expect_error(OrganizationError::Overlap);
+    given().when(rotate(2, 1)).then_expect_error(OrganizationError::UnknownKey);
+    let revoked = OrganizationEvent::ApiKeyRevoked { key_id: key(1), revoked_at: now() };
+    Rules::with(())
+        .given(vec![created(), issued(1), revoked])
+        .when(rotate(1, 1))
+        .then_expect_error(OrganizationError::RevokedKey);
 }
 
 #[test]

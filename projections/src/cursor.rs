@@ -12,6 +12,7 @@ pub(crate) enum List {
     Findings = 2,
     Organizations = 3,
     DeadLetters = 4,
+    ApiKeys = 5,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use domain::ids::OrganizationId;
+use domain::{ids::OrganizationId, organizations::KeyTerms};
 use journal::{Clock, SystemClock};
 use projections::Status;
 use tokio::sync::Mutex;
@@ -107,7 +107,7 @@ pub async fn key(world: &World) -> anyhow::Result<(OrganizationId, String)> {
     let (journal, views) = (&world.installation.journal, &world.installation.views);
     let made = async {
         let organization = first_start::create_organization(journal, "Bench", "bench").await?;
-        first_start::issue_key(journal, views, organization, "bench", false).await
+        first_start::issue_key(journal, views, organization, KeyTerms::everything("bench")).await
     };
     let made: anyhow::Result<_> = made.await;
     running.stop().await;

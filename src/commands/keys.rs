@@ -1,35 +1,49 @@
 use std::process::ExitCode;
 
-use domain::organizations::{Organization, OrganizationCommand};
-use projections::{TenantScope, organizations};
+use access::Permissions;
+use anyhow::Context as _;
+use domain::{
+    Timestamp,
+    organizations::{KeyTerms, Organization, OrganizationCommand},
+};
+use projections::{
+    MAX_LIMIT, Slice, TenantScope,
+    organizations::{self, ApiKeyRow},
+};
 
 use crate::{cli::KeysCommand, config::Config, first_start, installation::Operator};
-
-/// Newest keys shown.
-const MAX_KEYS: u32 = 1000;
 
 pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
     Operator::with(config, async |operator| {
         match command {
-            KeysCommand::Issue { organization, name, platform } => {
-                let key = first_start::issue_key(
-                    operator.journal(),
-                    &operator.installation.views,
-                    organization,
-                    &name,
-                    platform,
-                )
-                .await?;
+            KeysCommand::Issue {
+                organization,
+                name,
+                scopes,
+                expires: expires_at,
+                requests_per_minute,
+                platform,
+            } => {
+                let scopes = Permissions::parse(&scopes).context("--scopes")?.names().to_vec();
+                let terms = KeyTerms { name, scopes, expires_at, requests_per_minute, platform };
+                let views = &operator.installation.views;
+                let key =
+                    first_start::issue_key(operator.journal(), views, organization, terms).await?;
                 eprintln!("{} was issued; this is the only time its secret is shown:", key.id);
                 println!("{}", key.secret);
             }
             KeysCommand::List { organization } => {
                 let view = operator.view(organizations::NAME).await?;
-                let scope = TenantScope(organization);
-                for row in organizations::keys(scope, &view, MAX_KEYS).await? {
-                    let state = if row.revoked { "revoked" } else { "valid" };
-                    let platform = if row.platform { "  (platform)" } else { "" };
-                    println!("{}  {state:<7}  {}{platform}", row.key_id, row.name);
+                let (scope, now) = (TenantScope(organization), operator.journal().clock().now());
+                let mut cursor = None;
+                loop {
+                    let slice = Slice { limit: MAX_LIMIT, cursor: cursor.as_deref() };
+                    let page = organizations::keys(scope, &view, slice).await?;
+                    page.items.iter().for_each(|row| println!("{}", line(row, now)));
+                    cursor = page.next_cursor;
+                    if cursor.is_none() {
+                        break;
+                    }
                 }
             }
             KeysCommand::Revoke { organization, key } => {
@@ -46,4 +60,14 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
         Ok(ExitCode::SUCCESS)
     })
     .await
+}
+
+fn line(row: &ApiKeyRow, now: Timestamp) -> String {
+    let state = match (row.revoked_at, row.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(end)) if end <= now => "expired",
+        (None, _) => "valid",
+    };
+    let platform = if row.platform { "  (platform)" } else { "" };
+    format!("{}  {state:<7}  {}  {}{platform}", row.key_id, row.name, row.scopes.join(","))
 }

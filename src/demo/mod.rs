@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use domain::organizations::KeyTerms;
 use projections::{Slice, organizations};
 use serde_json::json;
 
@@ -94,7 +95,9 @@ async fn key(started: &Started) -> anyhow::Result<String> {
     let view = views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
     let page = organizations::list(&view, Slice { limit: 1, cursor: None }).await?;
     let first = page.items.first().context("the installation has no organisation")?;
-    Ok(first_start::issue_key(journal, views, first.org, "demo", false).await?.secret)
+    Ok(first_start::issue_key(journal, views, first.org, KeyTerms::everything("demo"))
+        .await?
+        .secret)
 }
 
 /// Two real advisories about a package that this repository is built with.

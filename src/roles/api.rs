@@ -51,6 +51,7 @@ pub async fn start(
         archive: installation.objects.log_archive(),
         jobs: JobStream::open(&installation.bus).await?,
         metrics: metrics.clone(),
+        random: crate::first_start::random,
         trace_link: Some(telemetry::link),
         checks: vec![workers(installation), objects(installation)],
         options: options(&config.server),

@@ -43,7 +43,7 @@ pub fn document(schemas: &[(EventType, Value)]) -> Result<String, Error> {
         "operations": operations,
         "components": { "messages": messages, "messageTraits": { "envelope": envelope() } },
     });
-    Ok(serde_yaml::to_string(&document)?)
+    Ok(serde_yaml::to_string(&super::sorted(document))?)
 }
 
 fn message(event_type: EventType) -> Value {

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+
 /// What is written, by path below the folder.
 pub type Files = BTreeMap<PathBuf, String>;
 
@@ -34,7 +36,7 @@ pub fn generate() -> Result<Files, Error> {
     }
     files.insert("asyncapi.yaml".into(), asyncapi::document(&schemas)?);
     let (json, _yaml) = api::openapi();
-    let openapi: serde_json::Value = serde_json::from_str(&json)?;
+    let openapi: Value = serde_json::from_str(&json)?;
     files.insert("openapi.json".into(), pretty(&openapi)?);
     Ok(files)
 }
@@ -85,6 +87,19 @@ fn leftovers(folder: &Path, files: &Files) -> Result<Vec<PathBuf>, Error> {
     Ok(leftovers)
 }
 
-fn pretty(value: &serde_json::Value) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
+fn pretty(value: &Value) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&sorted(value.clone()))? + "\n")
+}
+
+/// The same with its fields in one order, whatever features the JSON library was built with.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> =
+                fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            fields.into_iter().collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        plain => plain,
+    }
 }

@@ -63,6 +63,19 @@ async fn keys_and_organisations_are_made_on_the_command_line() {
     assert_eq!(millrace.get(&format!("/v1/scans/{id}")).await.status(), 404);
     assert_eq!(millrace.get("/v1/projections").await.status(), 403);
 
+    let limits = ["--scopes", "scans:read,keys:read", "--expires", "2999-01-01T00:00:00Z"];
+    let narrow = [&issue[..], &limits, &["--requests-per-minute", "50"]].concat();
+    let narrow = millrace.ok(&narrow).trim().to_owned();
+    let wide = std::mem::replace(&mut millrace.key, narrow);
+    let shown = &millrace.json("/v1/keys").await["keys"][0];
+    assert_eq!(shown["scopes"], serde_json::json!(["scans:read", "keys:read"]));
+    assert_eq!(shown["requests_per_minute"], 50);
+    assert!(shown["expires_at"].as_str().unwrap().starts_with("2999-01-01T00:00:00"));
+    assert_eq!(millrace.get("/v1/events?after=0").await.status(), 403);
+    millrace.key = wide;
+    let unknown = millrace.run(&[&issue[..], &["--scopes", "scans:fly"]].concat());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("`scans:fly` is not an action"));
+
     millrace.key = millrace.ok(&[&issue[..], &["--platform"]].concat()).trim().to_owned();
     let views = millrace.json("/v1/projections").await;
     assert_eq!(views["projections"][0]["builds"][0]["status"], "live", "{views}");

@@ -12,11 +12,14 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("journal", &["domain"]),
     ("mail", &[]),
     ("projections", &["domain", "journal"]),
-    ("api", &["domain", "journal", "projections"]),
+    ("api", &["access", "domain", "journal", "projections"]),
     ("workers", &["domain", "engines", "journal", "projections"]),
     ("testkit", &["embedded"]),
     ("vault", &[]),
-    ("millrace", &["api", "domain", "embedded", "engines", "journal", "projections", "workers"]),
+    (
+        "millrace",
+        &["access", "api", "domain", "embedded", "engines", "journal", "projections", "workers"],
+    ),
 ];
 
 #[test]

@@ -1,10 +1,11 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use projections::organizations::{self, ApiKeyRow};
+use projections::organizations;
 use quick_cache::sync::Cache;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+use super::ValidKey;
 use crate::{keys, problem::Problem, state::App};
 
 /// Keys remembered. One that falls out is looked up again.
@@ -20,7 +21,7 @@ pub(crate) struct KeyCache {
 #[derive(Clone)]
 struct Entry {
     hash: [u8; 32],
-    key: ApiKeyRow,
+    key: Arc<ValidKey>,
     looked_up: Instant,
 }
 
@@ -34,8 +35,8 @@ impl KeyCache {
         self.entries.get(hash).is_some()
     }
 
-    /// The valid key with this hash.
-    pub async fn get(&self, app: &App, hash: [u8; 32]) -> Result<Option<ApiKeyRow>, Problem> {
+    /// The key with this hash, if it is not revoked.
+    pub async fn get(&self, app: &App, hash: [u8; 32]) -> Result<Option<Arc<ValidKey>>, Problem> {
         if let Some(entry) = self.entries.get(&hash)
             && entry.looked_up.elapsed() < FRESH
             && bool::from(entry.hash.ct_eq(&hash))
@@ -45,11 +46,11 @@ impl KeyCache {
         let looked_up = Instant::now();
         let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
         let found = organizations::key_by_secret_hash(&view, &keys::hex(&hash)).await?;
-        let Some(key) = found.filter(|key| !key.revoked) else {
+        let Some(key) = found.and_then(ValidKey::of).map(Arc::new) else {
             self.entries.remove(&hash);
             return Ok(None);
         };
-        self.entries.insert(hash, Entry { hash, key: key.clone(), looked_up });
+        self.entries.insert(hash, Entry { hash, key: Arc::clone(&key), looked_up });
         Ok(Some(key))
     }
 }

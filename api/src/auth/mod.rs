@@ -1,7 +1,10 @@
 //! Who calls: one extractor for both ways in which a key may be sent.
 
 mod cache;
+mod decision;
 mod platform;
+mod uses;
+mod valid;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,6 +20,8 @@ use uuid::Uuid;
 
 pub(crate) use cache::KeyCache;
 pub(crate) use platform::PlatformCaller;
+pub(crate) use uses::{Uses, note_uses};
+pub(crate) use valid::ValidKey;
 
 use crate::{
     frame::Scope,
@@ -34,8 +39,7 @@ const API_KEY: &str = "api_key";
 pub(crate) struct Caller {
     pub org: OrganizationId,
     pub key: ApiKeyId,
-    /// Its key may do what concerns the whole installation.
-    pub platform: bool,
+    pub valid: Arc<ValidKey>,
     pub scope: Arc<Scope>,
 }
 
@@ -46,7 +50,11 @@ impl Caller {
 
     /// How far the caller sees where the state of the installation is shown.
     pub fn reach(&self) -> Reach {
-        if self.platform { Reach::Installation } else { Reach::Organization(self.tenant()) }
+        if self.valid.row.platform {
+            Reach::Installation
+        } else {
+            Reach::Organization(self.tenant())
+        }
     }
 
     /// The context of a command that the caller gives.
@@ -133,13 +141,23 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
         let problem = Problem::new(Code::Unauthenticated, "the key is not known or was revoked");
         return refuse(app, scope, problem).await;
     };
-    let standing = app.quotas.take(&key.key_id).await;
+    let now = app.journal.clock().now();
+    if let Err(problem) = key.check(now) {
+        return refuse(app, scope, problem).await;
+    }
+    let row = &key.row;
+    app.uses.remember(row.key_id, now);
+    let standing = match row.requests_per_minute {
+        Some(limit) => app.quotas.take_of(&row.key_id, limit).await,
+        None => app.quotas.take(&row.key_id).await,
+    };
     let _ = scope.quota.set(standing);
     if standing.exhausted {
         return Err(standing.problem());
     }
+    decision::decide(app, &app.policies, request, scope, &key)?;
     let scope = Arc::clone(scope);
-    Ok(Caller { org: key.org, key: key.key_id, platform: key.platform, scope })
+    Ok(Caller { org: key.row.org, key: key.row.key_id, valid: key, scope })
 }
 
 /// Charges the failure to the client's address: guessing keys is slow.

@@ -19,7 +19,6 @@ pub(crate) use scope::Scope;
 
 use crate::{
     problem::{Code, Problem},
-    routes::Routes,
     state::App,
 };
 
@@ -29,7 +28,6 @@ const UNKNOWN_ROUTE: &str = "unknown";
 pub(crate) struct Frame<E> {
     inner: E,
     app: App,
-    routes: Routes,
     cors: cors::Cors,
     headers: headers::Headers,
     /// Put before the path of the page that explains a problem.
@@ -37,7 +35,7 @@ pub(crate) struct Frame<E> {
 }
 
 impl<E> Frame<E> {
-    pub fn new(inner: E, app: App, routes: Routes) -> Self {
+    pub fn new(inner: E, app: App) -> Self {
         let options = &app.options;
         let base = options.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
         Self {
@@ -46,7 +44,6 @@ impl<E> Frame<E> {
             base: base.unwrap_or_default().to_owned(),
             inner,
             app,
-            routes,
         }
     }
 
@@ -86,7 +83,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
         let _entered = span.enter();
         let route = answer
             .data::<PathPattern>()
-            .and_then(|pattern| self.routes.get(&pattern.0))
+            .and_then(|pattern| self.app.routes.get(&pattern.0))
             .map_or(UNKNOWN_ROUTE, |route| route.pattern.as_str())
             .to_owned();
         let mut answer = self.written_out(answer, &scope);
@@ -131,7 +128,7 @@ impl<E: Endpoint<Output = Response>> Frame<E> {
         };
         if problem.code == Code::MethodNotAllowed
             && let Some(pattern) = response.data::<PathPattern>()
-            && let Some(route) = self.routes.get(&pattern.0)
+            && let Some(route) = self.app.routes.get(&pattern.0)
         {
             problem = problem.with_header(poem::http::header::ALLOW, route.allow.clone());
         }

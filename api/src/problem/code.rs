@@ -7,6 +7,8 @@ pub enum Code {
     InvalidParameter,
     InvalidBody,
     Unauthenticated,
+    KeyExpired,
+    Forbidden,
     PlatformOnly,
     NotFound,
     NoSuchRoute,
@@ -31,11 +33,13 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::Unauthenticated,
+        Self::KeyExpired,
+        Self::Forbidden,
         Self::PlatformOnly,
         Self::NotFound,
         Self::NoSuchRoute,
@@ -65,6 +69,8 @@ impl Code {
             Self::InvalidParameter => "invalid-parameter",
             Self::InvalidBody => "invalid-body",
             Self::Unauthenticated => "unauthenticated",
+            Self::KeyExpired => "key-expired",
+            Self::Forbidden => "forbidden",
             Self::PlatformOnly => "platform-only",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
@@ -94,8 +100,8 @@ impl Code {
             Self::BadRequest | Self::InvalidParameter | Self::InvalidBody => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::PlatformOnly => StatusCode::FORBIDDEN,
+            Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::PlatformOnly => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -120,7 +126,9 @@ impl Code {
             Self::BadRequest => "The request cannot be understood",
             Self::InvalidParameter => "A parameter or header has a value that does not fit",
             Self::InvalidBody => "The body cannot be understood",
+            Self::KeyExpired => "The API key, or its secret, has ended",
             Self::Unauthenticated => "A valid API key is needed",
+            Self::Forbidden => "The policies do not allow this",
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
@@ -153,6 +161,10 @@ impl Code {
             }
             Self::Unauthenticated => {
                 "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked."
+            }
+            Self::KeyExpired => "Use the newest secret of the key, or ask for another key.",
+            Self::Forbidden => {
+                "Use a key whose scopes name the action, or ask for a policy that allows it; `detail` names both."
             }
             Self::PlatformOnly => {
                 "Use a key that the operator issued with `millrace keys issue --platform`."
@@ -194,6 +206,7 @@ impl Code {
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthenticated,
+            StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NoSuchRoute,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::NOT_ACCEPTABLE => Self::NotAcceptable,

@@ -81,7 +81,7 @@ impl Problem {
             headers: Vec::new(),
         };
         match code {
-            Code::Unauthenticated => problem.with_header(
+            Code::Unauthenticated | Code::KeyExpired => problem.with_header(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"millrace\""),
             ),

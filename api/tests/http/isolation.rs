@@ -59,10 +59,11 @@ async fn no_cross_organisation_read() {
     let queued = server.queued(&other).await.to_string();
     let (_, poison) = poisoned(&server, &other).await;
     let letter = format!("scans-{poison}");
+    let key = other.key_id.to_string();
     let position = server.journal.head().await.unwrap();
 
     for operation in operations().into_iter().filter(|operation| operation.needs_key) {
-        for id in [&ended, &queued, &letter] {
+        for id in [&ended, &queued, &letter, &key] {
             let with_id = operation.path.contains('{');
             let path = operation
                 .path

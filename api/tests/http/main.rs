@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod fuzz;
 mod isolation;
+mod keys;
 mod limits;
 mod logs;
 mod problems;

@@ -7,7 +7,7 @@ use std::{
 use api::{ApiState, Options, keys};
 use domain::{
     ids::{ApiKeyId, OrganizationId, ScanId},
-    organizations::{Organization, OrganizationCommand},
+    organizations::{KeyTerms, Organization, OrganizationCommand},
     scans::{
         Engine, EngineOutcome, Finding, FindingStatus, Location, Profile, RepositorySource, Scan,
         ScanCommand, Severity, Target, Warning,
@@ -122,6 +122,7 @@ impl Server {
             jobs: JobStream::open(&bus).await.unwrap(),
             bus,
             metrics: metrics_of_the_process(),
+            random,
             trace_link: None,
             checks: Vec::new(),
             options,
@@ -284,6 +285,13 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
     output.unwrap_or_else(|_| panic!("it did not happen within {PATIENCE:?}"))
 }
 
+fn random() -> [u8; 32] {
+    let mut random = [0; 32];
+    random[..16].copy_from_slice(SystemClock.new_id().as_bytes());
+    random[16..].copy_from_slice(SystemClock.new_id().as_bytes());
+    random
+}
+
 async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
     let org = OrganizationId::from_uuid(SystemClock.new_id());
     let (id, key_id) = (org.to_string(), ApiKeyId::from_uuid(SystemClock.new_id()));
@@ -295,8 +303,8 @@ async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
     let create = OrganizationCommand::Create { name: slug.to_owned(), slug: slug.to_owned(), now };
     journal.execute::<Organization>(&context, &id, create).await.unwrap();
     let secret_hash = keys::hash_hex(&key);
-    let name = "test".to_owned();
-    let issue = OrganizationCommand::IssueApiKey { key_id, name, secret_hash, platform, now };
+    let terms = KeyTerms { platform, ..KeyTerms::everything("test") };
+    let issue = OrganizationCommand::IssueApiKey { key_id, secret_hash, terms, now };
     journal.execute::<Organization>(&context, &id, issue).await.unwrap();
     Tenant { org, key_id, key }
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     ids::{ApiKeyId, OrganizationId},
-    organizations::{Organization, OrganizationCommand, OrganizationError},
+    organizations::{KeyTerms, Organization, OrganizationCommand, OrganizationError},
 };
 use journal::{
     Actor, AppendError, AppendRequest, Appended, Clock, Committed, Context, ExecuteError, Journal,
@@ -136,9 +136,8 @@ pub async fn create(
 pub fn issue_key(key_id: ApiKeyId) -> OrganizationCommand {
     OrganizationCommand::IssueApiKey {
         key_id,
-        name: "a key".into(),
         secret_hash: "00".repeat(32),
-        platform: false,
+        terms: KeyTerms::everything("a key"),
         now: SystemClock.now(),
     }
 }

@@ -1,15 +1,18 @@
 //! Organisations and their API keys.
 //!
 //! Tables: `organizations`, by organisation, and `api_keys`, by key and by the hash of its secret.
-//! Folded from the events of organisations alone. A rebuild reads every event of the log once.
+//! Folded from the events of organisations alone. When a key was last used is no event; it lies in
+//! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
 mod query;
 mod store;
+mod uses;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-pub use query::{ApiKeyRow, OrganizationRow, get, key_by_secret_hash, keys, list};
+pub use query::{ApiKeyRow, FoundKey, OrganizationRow, get, key, key_by_secret_hash, keys, list};
+pub use uses::{KeyUse, record_uses};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 

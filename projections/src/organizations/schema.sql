@@ -16,6 +16,14 @@ CREATE TABLE api_keys (
     issued_at timestamptz NOT NULL,
     -- May do what concerns the whole installation.
     platform boolean NOT NULL,
+    -- Names of actions.
+    scopes jsonb NOT NULL,
+    expires_at timestamptz,
+    requests_per_minute integer,
+    rotated_at timestamptz,
+    -- Of the secret before the present one, which is taken until then.
+    former_secret_hash text UNIQUE,
+    former_valid_until timestamptz,
     revoked_at timestamptz
 );
 CREATE INDEX api_keys_of_organization ON api_keys (org_id, key_id);

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use domain::{Event, Timestamp, ids::ApiKeyId, organizations::OrganizationEvent};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -12,6 +14,8 @@ use crate::{
 struct Batch {
     created: Vec<Created>,
     issued: Vec<Issued>,
+    /// The last rotation of each key.
+    rotated: BTreeMap<ApiKeyId, Rotated>,
     revoked: Vec<(Uuid, ApiKeyId, Timestamp)>,
 }
 
@@ -30,6 +34,18 @@ struct Issued {
     secret_hash: String,
     at: Timestamp,
     platform: bool,
+    scopes: Vec<String>,
+    expires_at: Option<Timestamp>,
+    requests_per_minute: Option<i32>,
+}
+
+struct Rotated {
+    org: Uuid,
+    secret_hash: String,
+    /// The secret before it, where that came in this batch too.
+    former: Option<String>,
+    former_valid_until: Timestamp,
+    at: Timestamp,
 }
 
 pub(super) async fn apply(
@@ -49,9 +65,10 @@ pub(super) async fn apply(
             }
         }
     }
-    // A key is never issued again after it was revoked, so all that are issued come first.
+    // A key is never issued again after it was revoked, nor rotated, so all that are issued come first.
     write_created(connection, schema, &batch.created).await?;
     write_issued(connection, schema, &batch.issued).await?;
+    write_rotated(connection, schema, &batch.rotated).await?;
     write_revoked(connection, schema, &batch.revoked).await
 }
 
@@ -65,15 +82,41 @@ impl Batch {
                 at: *created_at,
                 position: position as i64,
             }),
-            OrganizationEvent::ApiKeyIssued { key_id, name, secret_hash, issued_at, platform } => {
-                self.issued.push(Issued {
+            OrganizationEvent::ApiKeyIssued {
+                key_id,
+                name,
+                secret_hash,
+                issued_at,
+                platform,
+                scopes,
+                expires_at,
+                requests_per_minute,
+            } => self.issued.push(Issued {
+                org,
+                key: *key_id,
+                name: storable(name),
+                secret_hash: storable(secret_hash),
+                at: *issued_at,
+                platform: *platform,
+                scopes: scopes.iter().map(|scope| storable(scope)).collect(),
+                expires_at: *expires_at,
+                requests_per_minute: requests_per_minute.map(u32::cast_signed),
+            }),
+            OrganizationEvent::ApiKeyRotated {
+                key_id,
+                secret_hash,
+                former_valid_until,
+                rotated_at,
+            } => {
+                let former = self.rotated.remove(key_id).map(|earlier| earlier.secret_hash);
+                let rotated = Rotated {
                     org,
-                    key: *key_id,
-                    name: storable(name),
                     secret_hash: storable(secret_hash),
-                    at: *issued_at,
-                    platform: *platform,
-                });
+                    former,
+                    former_valid_until: *former_valid_until,
+                    at: *rotated_at,
+                };
+                self.rotated.insert(*key_id, rotated);
             }
             OrganizationEvent::ApiKeyRevoked { key_id, revoked_at } => {
                 self.revoked.push((org, *key_id, *revoked_at));
@@ -118,9 +161,10 @@ async fn write_issued(
         return Ok(());
     }
     let query = format!(
-        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at, platform)
+        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at, platform,
+                                        scopes, expires_at, requests_per_minute)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
-                              $6::bool[])"
+                              $6::bool[], $7::jsonb[], $8::timestamptz[], $9::integer[])"
     );
     sqlx::query(&query)
         .bind(column(rows, |row| row.org))
@@ -129,6 +173,38 @@ async fn write_issued(
         .bind(column(rows, |row| row.secret_hash.as_str()))
         .bind(column(rows, |row| row.at))
         .bind(column(rows, |row| row.platform))
+        .bind(column(rows, |row| Json(&row.scopes)))
+        .bind(column(rows, |row| row.expires_at))
+        .bind(column(rows, |row| row.requests_per_minute))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_rotated(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &BTreeMap<ApiKeyId, Rotated>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.api_keys k
+         SET former_secret_hash = coalesce(g.former, k.secret_hash), secret_hash = g.hash,
+             former_valid_until = g.until, rotated_at = g.at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+                     $6::timestamptz[]) AS g(org_id, key_id, hash, former, until, at)
+         WHERE k.key_id = g.key_id AND k.org_id = g.org_id"
+    );
+    let (keys, rows): (Vec<_>, Vec<_>) = rows.iter().map(|(key, row)| (key.uuid(), row)).unzip();
+    sqlx::query(&query)
+        .bind(column(&rows, |row| row.org))
+        .bind(keys)
+        .bind(column(&rows, |row| row.secret_hash.as_str()))
+        .bind(column(&rows, |row| row.former.as_deref()))
+        .bind(column(&rows, |row| row.former_valid_until))
+        .bind(column(&rows, |row| row.at))
         .execute(connection)
         .await?;
     Ok(())

@@ -2,6 +2,7 @@ use domain::{organizations, scans::ScanEvent};
 use projections::{
     Slice,
     jobs::{self, JobStatus, system},
+    organizations::FoundKey,
 };
 use serde_json::json;
 
@@ -108,8 +109,9 @@ async fn an_api_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked() {
     let name = projections::organizations::NAME;
     let view = world.view(name, position).await;
     let found = projections::organizations::key_by_secret_hash(&view, "ab12").await.unwrap();
-    let found = found.unwrap();
-    assert_eq!((found.key_id, found.org, found.revoked), (key, org(1), false));
+    let FoundKey { key: found, former } = found.unwrap();
+    assert_eq!((found.key_id, found.org, found.revoked_at), (key, org(1), None));
+    assert_eq!((found.scopes, former), (vec!["*".to_owned()], false));
     assert!(!found.platform, "an event that says nothing of it gives no such right");
     assert_eq!(projections::organizations::key_by_secret_hash(&view, "ab13").await.unwrap(), None);
 
@@ -117,10 +119,11 @@ async fn an_api_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked() {
     let revoked = ("organization.api_key_revoked".to_owned(), revoked.to_string());
     let position = world.append_raw(org(1), organizations::TYPE, &id, 2, &[revoked]).await;
     let view = world.view(name, position).await;
-    let keys = projections::organizations::keys(scope(1), &view, 10).await.unwrap();
-    assert!(keys.len() == 1 && keys[0].revoked);
-    assert!(projections::organizations::keys(scope(2), &view, 10).await.unwrap().is_empty());
     let slice = Slice { limit: 10, cursor: None };
+    let keys = projections::organizations::keys(scope(1), &view, slice).await.unwrap().items;
+    assert!(keys.len() == 1 && keys[0].revoked_at == Some(at(2)));
+    let others = projections::organizations::keys(scope(2), &view, slice).await.unwrap();
+    assert!(others.items.is_empty());
     let all = projections::organizations::list(&view, slice).await.unwrap();
     assert_eq!(all.items.iter().map(|row| row.slug.as_str()).collect::<Vec<_>>(), ["acme"]);
     let own = projections::organizations::get(scope(1), &view).await.unwrap();

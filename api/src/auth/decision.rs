@@ -1,0 +1,80 @@
+//! Whether the caller may do what the operation asks for.
+
+use access::{
+    Action, Area, Circumstances, Decision, Policies, PolicyRef, Principal, Reason, Resource,
+};
+use poem::{PathPattern, Request};
+
+use super::ValidKey;
+use crate::{
+    frame::Scope,
+    problem::{Code, Problem},
+    state::App,
+};
+
+/// As the router names the first parameter of a path.
+const FIRST_PARAMETER: &str = "param0";
+
+/// Refuses the request unless the key may do what its operation asks for.
+pub(super) fn decide(
+    app: &App,
+    policies: &Policies,
+    request: &Request,
+    scope: &Scope,
+    key: &ValidKey,
+) -> Result<(), Problem> {
+    let action = asked(app, request)?;
+    let area = action.resource().area();
+    let circumstances = Circumstances {
+        time: Some(app.journal.clock().now()),
+        address: scope.address,
+        second_factor: Some(false),
+        ..Circumstances::default()
+    };
+    let decision = policies.decide(&access::Request {
+        principal: principal(key, area),
+        action,
+        resource: &resource(key, area, request.raw_path_param(FIRST_PARAMETER)),
+        circumstances: &circumstances,
+    });
+    if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
+}
+
+fn asked(app: &App, request: &Request) -> Result<Action, Problem> {
+    let route = request.data::<PathPattern>().and_then(|pattern| app.routes.get(&pattern.0));
+    route
+        .and_then(|route| route.action(request.method()))
+        .ok_or_else(|| Problem::new(Code::Internal, "the operation has no action"))
+}
+
+/// What is the platform's is done by whoever runs it, everything else by the key of an
+/// organisation.
+fn principal(key: &ValidKey, area: Area) -> &Principal {
+    key.operator.as_ref().filter(|_| area == Area::Platform).unwrap_or(&key.principal)
+}
+
+/// What another organisation owns is not found later: it is asked for by id within the caller's own.
+fn resource(key: &ValidKey, area: Area, named: Option<&str>) -> Resource {
+    let resource = match area {
+        Area::Organization | Area::Account => Resource::of_organization(key.row.org.to_string()),
+        Area::Public | Area::Platform => Resource::platform(),
+    };
+    resource.with_id(named.unwrap_or_default())
+}
+
+fn refusal(action: Action, decision: &Decision) -> Problem {
+    if decision.reason == Reason::Undecidable {
+        tracing::error!(%action, "a policy could not be worked out");
+        return Problem::new(Code::Internal, "the request failed on our side; it has been logged");
+    }
+    if action.resource().area() == Area::Platform {
+        let detail = "this concerns the whole installation, and the key is not one of the platform";
+        return Problem::new(Code::PlatformOnly, detail);
+    }
+    let detail = match decision.determining.first() {
+        Some(PolicyRef::BuiltIn(policy)) => format!("`{action}` is refused by `{policy}`"),
+        Some(PolicyRef::Organization(policy)) => format!("`{action}` is refused by {policy}"),
+        None => format!("`{action}` is allowed by no policy"),
+    };
+    Problem::new(Code::Forbidden, detail)
+}

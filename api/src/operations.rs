@@ -1,0 +1,113 @@
+//! What each operation asks for. What it is done to is the resource that the path names, in the
+//! caller's organisation or on the platform, whichever the action is about.
+
+use access::Action;
+
+/// Every operation of the document, by its id, and its action.
+pub(crate) const OPERATIONS: &[(&str, Action)] = &[
+    ("request_scan", Action::ScansCreate),
+    ("list_scans", Action::ScansRead),
+    ("get_scan", Action::ScansRead),
+    ("list_findings", Action::FindingsRead),
+    ("get_scan_report", Action::ScansRead),
+    ("follow_scan_logs", Action::ScansRead),
+    ("cancel_scan", Action::ScansCancel),
+    ("delete_scan", Action::ScansCancel),
+    ("list_events", Action::EventsRead),
+    ("stream_events", Action::EventsRead),
+    ("follow_events", Action::EventsRead),
+    ("issue_api_key", Action::KeysCreate),
+    ("list_api_keys", Action::KeysRead),
+    ("get_api_key", Action::KeysRead),
+    ("rotate_api_key", Action::KeysUpdate),
+    ("revoke_api_key", Action::KeysRevoke),
+    // They are events of the organisation. Those of all are the platform's, see `Caller::reach`.
+    ("list_dead_letters", Action::EventsRead),
+    ("get_dead_letter", Action::EventsRead),
+    ("replay_dead_letter", Action::DeadLettersReplay),
+    ("discard_dead_letter", Action::DeadLettersDiscard),
+    ("list_projections", Action::ProjectionsRead),
+    ("get_projection", Action::ProjectionsRead),
+    ("rebuild_projection", Action::ProjectionsRebuild),
+    ("cancel_projection_rebuild", Action::ProjectionsRebuild),
+    ("switch_projection", Action::ProjectionsSwitch),
+    ("rollback_projection", Action::ProjectionsSwitch),
+    ("drop_projection_standby", Action::ProjectionsSwitch),
+    ("get_liveness", Action::HealthRead),
+    ("get_readiness", Action::HealthRead),
+    ("get_metrics", Action::MetricsRead),
+    ("request_scan_alias", Action::ScansCreate),
+    ("list_scans_alias", Action::ScansRead),
+    ("get_scan_alias", Action::ScansRead),
+    ("list_findings_alias", Action::FindingsRead),
+    ("delete_scan_alias", Action::ScansCancel),
+];
+
+pub(crate) fn action(operation: &str) -> Option<Action> {
+    OPERATIONS.iter().find(|(id, _)| *id == operation).map(|(_, action)| *action)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use access::{Circumstances, Policies, Principal, Request, Resource};
+    use poem_openapi::OpenApi;
+
+    use super::*;
+
+    /// The security schemes of every operation of the document, by its id.
+    fn documented() -> BTreeMap<&'static str, Vec<&'static str>> {
+        let paths = <crate::Apis as OpenApi>::meta().into_iter().flat_map(|api| api.paths);
+        let operations = paths.flat_map(|path| path.operations);
+        operations
+            .map(|operation| {
+                let schemes = operation.security.iter().flat_map(|scheme| scheme.keys().copied());
+                (operation.operation_id.unwrap(), schemes.collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_operation_of_the_document_has_an_action() {
+        let without = documented().into_keys().filter(|id| action(id).is_none());
+        assert_eq!(without.collect::<Vec<_>>(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_table_names_operations_of_the_document_alone_and_each_once() {
+        let documented = documented();
+        for (id, _) in OPERATIONS {
+            assert!(documented.contains_key(id), "there is no operation {id}");
+            let rows = OPERATIONS.iter().filter(|(other, _)| other == id).count();
+            assert_eq!(rows, 1, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_operation_takes_the_key_that_its_action_needs() {
+        for (id, schemes) in documented() {
+            let action = action(id).unwrap();
+            let needs = match action.resource().area() {
+                access::Area::Public => &[][..],
+                access::Area::Platform => &["platform_bearer", "platform_api_key"],
+                access::Area::Organization | access::Area::Account => &["bearer", "api_key"],
+            };
+            assert_eq!(schemes, needs, "{id} asks for {action}");
+        }
+    }
+
+    #[test]
+    fn what_needs_no_key_is_allowed_to_everybody() {
+        for (id, schemes) in documented() {
+            let action = action(id).unwrap();
+            let decision = Policies::built_in().decide(&Request {
+                principal: &Principal::Guest,
+                action,
+                resource: &Resource::platform(),
+                circumstances: &Circumstances::default(),
+            });
+            assert_eq!(decision.allowed, schemes.is_empty(), "{id} asks for {action}");
+        }
+    }
+}
