@@ -12,8 +12,14 @@ use journal::{Bus, BusOptions, Journal, SystemClock};
 use projections::{View, ViewError, Views};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
+use vault::KeyRing;
 
-use crate::{config::Config, endpoints, endpoints::Endpoints, objects::Objects};
+use crate::{
+    config::{Config, Vault},
+    endpoints,
+    endpoints::Endpoints,
+    objects::Objects,
+};
 
 /// Longest wait for a connection; a command that waits longer is better refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,6 +28,8 @@ const VIEW_WAIT: Duration = Duration::from_secs(2);
 /// Of the private Postgres, for the appender and the operator's commands.
 const SPARE_CONNECTIONS: u16 = 50;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// In the data directory.
+const MASTER_KEY: &str = "master.key";
 /// Restarts of a private server in a row before the installation gives up.
 const SERVER_RESTARTS: u32 = 5;
 
@@ -181,11 +189,14 @@ impl Appender {
 impl Installation {
     /// Opens the log, its schema brought up to date.
     pub async fn open(servers: &Servers, config: &Config) -> anyhow::Result<(Self, Appender)> {
+        let ring = master_keys(config)?;
         let pool = servers.pool(config).await?;
         journal::migrate(&pool).await?;
         let stop = CancellationToken::new();
         let (journal, task) =
-            Journal::open(pool.clone(), Arc::new(SystemClock), stop.clone()).await?;
+            Journal::open_with_keys(pool.clone(), Arc::new(SystemClock), ring, stop.clone())
+                .await
+                .context("the keys of personal data could not be opened")?;
         let bus = servers.bus(config).await?;
         let installation =
             Self { journal, bus, views: Views::new(pool), objects: Objects::open(config)? };
@@ -197,6 +208,21 @@ impl Installation {
         let closed = self.journal.pool().close();
         if tokio::time::timeout(CLOSE_PATIENCE, closed).await.is_err() {
             tracing::warn!("connections to Postgres are still in use");
+        }
+    }
+}
+
+/// The master keys that are configured, or those of the data directory.
+fn master_keys(config: &Config) -> anyhow::Result<KeyRing> {
+    let Vault { keys, file } = &config.vault;
+    match (keys, file) {
+        (Some(keys), _) => Ok(vault::parse(keys.expose())?),
+        (None, Some(file)) => Ok(vault::load(file)?),
+        (None, None) => {
+            std::fs::create_dir_all(&config.data_dir)
+                .with_context(|| format!("{} could not be made", config.data_dir.display()))?;
+            let file = config.data_dir.join(MASTER_KEY);
+            Ok(vault::load_or_generate(&file, &mut rand::rng())?)
         }
     }
 }

@@ -142,6 +142,7 @@ where
             format!("the resource is at version {actual}, not at version {expected}"),
         ),
         ExecuteError::Append(error) => error.into(),
+        ExecuteError::Personal(error) => error.into(),
         ExecuteError::Load(error) => error.into(),
         ExecuteError::Encode(error) => Problem::internal(&error),
     }

@@ -1,5 +1,7 @@
 use std::fmt::Debug;
 
+use crate::PersonalField;
+
 /// What a command comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision<E> {
@@ -45,6 +47,10 @@ pub trait Decide:
     fn claims(_event: &Self::Event) -> Vec<ClaimChange> {
         Vec::new()
     }
+
+    /// Shows each [`Pii`](crate::Pii) field of `event` to `visit`, so that it is sealed before it is
+    /// appended. A field that is left out here cannot be written.
+    fn personal(_event: &mut Self::Event, _visit: &mut dyn FnMut(PersonalField<'_>)) {}
 }
 
 /// Implements `cqrs_es::Aggregate` for a state that implements [`Decide`].

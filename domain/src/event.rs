@@ -9,7 +9,9 @@ use crate::{
     jobs::JobChange,
     organizations::{self, OrganizationEvent},
     scans::{self, ScanEvent},
+    sessions::{self, SessionEvent},
     upcast::{self, Chain, Stored},
+    users::{self, UserEvent},
 };
 
 /// An event of any context. Projections match on it exhaustively.
@@ -17,6 +19,8 @@ use crate::{
 pub enum Event {
     Organization(OrganizationEvent),
     Scan(ScanEvent),
+    Session(SessionEvent),
+    User(UserEvent),
 }
 
 /// One event type as the catalogue and the generated documents name it.
@@ -57,7 +61,10 @@ fn upcasters() -> Vec<upcast::Step> {
 
 /// Every event type of the house, in its current version.
 pub fn catalogue() -> impl Iterator<Item = EventType> {
-    organizations::EVENT_TYPES.iter().chain(scans::EVENT_TYPES).copied()
+    [organizations::EVENT_TYPES, scans::EVENT_TYPES, sessions::EVENT_TYPES, users::EVENT_TYPES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// Fields of the payload of this type that stay inside the house: whoever shows events to an
@@ -66,6 +73,8 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "organization.api_key_issued" | "organization.api_key_rotated" => &["secret_hash"],
         "scan.attempt_started" => &["fence"],
+        "session.started" | "session.refreshed" => &["token_hash"],
+        "user.signed_up" | "user.password_reset" | "user.password_rehashed" => &["password_hash"],
         _ => &[],
     }
 }
@@ -116,6 +125,8 @@ impl Event {
         match aggregate_type {
             organizations::TYPE => all(event_type, event_version, payload, Self::Organization),
             scans::TYPE => all(event_type, event_version, payload, Self::Scan),
+            sessions::TYPE => all(event_type, event_version, payload, Self::Session),
+            users::TYPE => all(event_type, event_version, payload, Self::User),
             other => Err(DecodeError::Aggregate(other.to_owned())),
         }
     }
@@ -123,7 +134,7 @@ impl Event {
     /// What the event means to the job queue, if anything.
     pub fn job_change(&self) -> Option<JobChange> {
         match self {
-            Self::Organization(_) => None,
+            Self::Organization(_) | Self::Session(_) | Self::User(_) => None,
             Self::Scan(event) => event.job_change(),
         }
     }
@@ -132,6 +143,8 @@ impl Event {
         match self {
             Self::Organization(event) => event.event_type(),
             Self::Scan(event) => event.event_type(),
+            Self::Session(event) => event.event_type(),
+            Self::User(event) => event.event_type(),
         }
     }
 }

@@ -120,6 +120,10 @@ ids! {
     OrganizationId = "org";
     /// One scan of one target.
     ScanId = "scan";
+    /// One sign-in of one person, however often it is refreshed.
+    SessionId = "session";
+    /// A person with an account.
+    UserId = "user";
 }
 
 #[cfg(test)]

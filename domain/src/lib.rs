@@ -9,11 +9,15 @@ pub mod event;
 pub mod ids;
 pub mod jobs;
 pub mod organizations;
+mod pii;
 pub mod scans;
+pub mod sessions;
 pub mod upcast;
+pub mod users;
 
 pub use aggregate::{ClaimChange, Decide, Decision};
 pub use event::Event;
+pub use pii::{NotSealed, PersonalField, PersonalValue, Pii, Sealed};
 
 /// The time of everything in the log: UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -11,6 +11,8 @@ use domain::{
     ids::{ApiKeyId, OrganizationId, ScanId},
     organizations::Organization,
     scans::Scan,
+    sessions::Session,
+    users::User,
 };
 use proptest::{prelude::*, sample::select};
 use serde_json::Value;
@@ -62,6 +64,16 @@ fn decode(event_type: &str, version: u32, payload: &str) {
             Event::Scan(event) => {
                 let written = serde_json::to_string(&event).unwrap();
                 Scan::default().apply(event);
+                written
+            }
+            Event::Session(event) => {
+                let written = serde_json::to_string(&event).unwrap();
+                Session::default().apply(event);
+                written
+            }
+            Event::User(event) => {
+                let written = serde_json::to_string(&event).unwrap();
+                User::default().apply(event);
                 written
             }
         };

@@ -11,6 +11,8 @@ use domain::{
     event::{catalogue, private_fields},
     organizations::Organization,
     scans::Scan,
+    sessions::Session,
+    users::User,
 };
 use serde_json::Value;
 
@@ -38,6 +40,8 @@ fn golden_events_decode() {
             match event {
                 Event::Organization(event) => Organization::default().apply(event),
                 Event::Scan(event) => Scan::default().apply(event),
+                Event::Session(event) => Session::default().apply(event),
+                Event::User(event) => User::default().apply(event),
             }
         }
     }
@@ -82,6 +86,8 @@ fn events_of_the_current_version_are_written_as_they_were_read() {
         let (written, event_type, event_version) = match event {
             Event::Organization(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Scan(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
+            Event::Session(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
+            Event::User(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
         };
         assert_eq!(written.unwrap(), payload, "{name}");
         assert_eq!((event_type, event_version), (name, version.to_string()));

@@ -4,9 +4,10 @@ use cqrs_es::DomainEvent;
 use domain::{Decide, Decision, Timestamp};
 use rand::Rng;
 use serde_json::value::to_raw_value;
+use uuid::Uuid;
 
 use crate::{
-    AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, StoredResult,
+    AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, PersonalError, StoredResult,
     idempotency::{self, Found},
     load::{self, Loaded},
 };
@@ -49,6 +50,8 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
     VersionMismatch { expected: u64, actual: u64 },
     #[error(transparent)]
     Append(#[from] AppendError),
+    #[error(transparent)]
+    Personal(#[from] PersonalError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("an event could not be written as JSON")]
@@ -147,12 +150,16 @@ impl Journal {
         context: &Context,
         id: &str,
         loaded: &Arc<Loaded<A>>,
-        events: Vec<A::Event>,
+        mut events: Vec<A::Event>,
     ) -> Result<Committed, ExecuteError<A::Error>>
     where
         A: Decide,
     {
-        let request = self.request::<A>(context, id, loaded.version, &events)?;
+        let ids: Vec<_> = events.iter().map(|_| self.inner.clock.new_id()).collect();
+        for (event_id, event) in ids.iter().zip(&mut events) {
+            self.seal::<A>(*event_id, event).await?;
+        }
+        let request = self.request::<A>(context, id, loaded.version, &ids, &events)?;
         let appended = self.inner.appender.append(request).await?;
         if events.is_empty() {
             return Ok(committed(id, loaded, Outcome::AlreadyApplied));
@@ -178,13 +185,15 @@ impl Journal {
         context: &Context,
         id: &str,
         expected_version: u64,
+        ids: &[Uuid],
         events: &[A::Event],
     ) -> Result<AppendRequest, serde_json::Error> {
-        let events_json = events
+        let events_json = ids
             .iter()
-            .map(|event| {
+            .zip(events)
+            .map(|(event_id, event)| {
                 Ok(NewEvent {
-                    event_id: self.inner.clock.new_id(),
+                    event_id: *event_id,
                     event_type: event.event_type(),
                     event_version: event.event_version(),
                     payload: to_raw_value(event)?,

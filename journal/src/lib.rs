@@ -16,6 +16,7 @@ pub mod jobs;
 mod load;
 pub mod log_archive;
 pub mod logs;
+mod personal;
 mod read;
 pub mod relay;
 mod store;
@@ -34,6 +35,7 @@ pub use execute::{Committed, ExecuteError, Outcome};
 pub use load::LoadError;
 pub use log_archive::LogArchive;
 pub use logs::LogStream;
+pub use personal::{Personal, PersonalError};
 pub use read::{Filter, MAX_PAGE, ReadError, Recorded, count_within, read_all};
 pub use store::{AggregateContext, JournalStore};
 
@@ -59,6 +61,8 @@ struct Inner {
     hasher: RandomState,
     stripes: Box<[Mutex<()>]>,
     snapshots: Arc<Semaphore>,
+    /// None in a log that holds no personal data.
+    keys: Option<Arc<personal::Keys>>,
 }
 
 /// Runs until it is told to stop and everything that was accepted is appended.
@@ -76,11 +80,32 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 }
 
 impl Journal {
-    /// Opens the log of a migrated database. Appending ends when `stop` is cancelled; the returned
-    /// task then ends after the last accepted request.
+    /// Opens the log of a migrated database, with the master keys under which personal data is sealed.
+    /// Appending ends when `stop` is cancelled; the returned task then ends after the last accepted
+    /// request.
+    pub async fn open_with_keys(
+        pool: PgPool,
+        clock: Arc<dyn Clock>,
+        ring: vault::KeyRing,
+        stop: CancellationToken,
+    ) -> Result<(Self, AppenderTask), PersonalError> {
+        let keys = personal::Keys::open(pool.clone(), ring, clock.now()).await?;
+        Ok(Self::start(pool, clock, Some(Arc::new(keys)), stop).await?)
+    }
+
+    /// The same without keys: events with personal data are refused.
     pub async fn open(
         pool: PgPool,
         clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Result<(Self, AppenderTask), sqlx::Error> {
+        Self::start(pool, clock, None, stop).await
+    }
+
+    async fn start(
+        pool: PgPool,
+        clock: Arc<dyn Clock>,
+        keys: Option<Arc<personal::Keys>>,
         stop: CancellationToken,
     ) -> Result<(Self, AppenderTask), sqlx::Error> {
         let position: i64 =
@@ -103,6 +128,7 @@ impl Journal {
             hasher: RandomState::new(),
             stripes,
             snapshots: Arc::new(Semaphore::new(SNAPSHOT_WRITERS)),
+            keys,
         };
         Ok((Self { inner: Arc::new(inner) }, task))
     }

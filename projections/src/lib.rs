@@ -17,6 +17,8 @@ mod query;
 mod rebuild;
 mod runner;
 pub mod scans;
+pub mod sessions;
+pub mod users;
 mod view;
 
 pub use cursor::BadCursor;
@@ -30,8 +32,13 @@ pub use runner::{RunOptions, run};
 pub use view::{MAX_WAIT, View, ViewError, Views};
 
 /// Every read model of the house.
-const PROJECTIONS: &[&dyn projection::Projection] =
-    &[&organizations::Organizations, &scans::Scans, &jobs::Jobs];
+const PROJECTIONS: &[&dyn projection::Projection] = &[
+    &organizations::Organizations,
+    &scans::Scans,
+    &jobs::Jobs,
+    &users::Users,
+    &sessions::Sessions,
+];
 
 /// The name of every read model, with the version of the code that folds it.
 pub fn versions() -> impl Iterator<Item = (&'static str, i32)> {

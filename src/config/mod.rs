@@ -16,6 +16,7 @@ mod scans;
 mod secret;
 mod server;
 mod telemetry;
+mod vault;
 mod workers;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use self::{
     secret::Secret,
     server::Server,
     telemetry::Telemetry,
+    vault::Vault,
     workers::{Sandbox, Workers},
 };
 
@@ -58,6 +60,7 @@ pub struct Config {
     pub objects: Objects,
     pub relay: Relay,
     pub projections: Projections,
+    pub vault: Vault,
 }
 
 impl Config {
@@ -86,6 +89,7 @@ impl Config {
             objects: layers.section(&mut faults),
             relay: layers.section(&mut faults),
             projections: layers.section(&mut faults),
+            vault: layers.section(&mut faults),
         };
         layers.refuse_rest(&mut faults);
         config.check_together(&mut faults);

@@ -163,3 +163,14 @@ fn a_file_that_was_named_must_be_there_and_be_toml() {
     assert!(faults.contains("millrace.toml line 2: "), "{faults}");
     assert!(faults.contains("MILLRACE_LOG__FORMAT: unknown variant `xml`"), "{faults}");
 }
+
+#[test]
+fn master_keys_are_read_and_never_shown() {
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let config = with("", &[("MILLRACE_VAULT__KEYS", key)]).unwrap();
+    assert_eq!(config.vault.keys.as_ref().unwrap().expose(), key);
+    assert!(!config.effective_toml_masked().unwrap().contains(key));
+    let bad = with("[vault]\nfile = '/a'", &[("MILLRACE_VAULT__KEYS", "hunter2")]).unwrap_err();
+    assert!(bad.contains("vault.keys") && bad.contains("vault.file"), "{bad}");
+    assert!(!bad.contains("hunter2"), "{bad}");
+}

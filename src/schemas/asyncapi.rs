@@ -1,7 +1,7 @@
 use domain::event::EventType;
 use serde_json::{Map, Value, json};
 
-use super::Error;
+use super::{Error, sorted};
 
 /// The AsyncAPI 3.0 document of the event stream, as YAML.
 pub fn document(schemas: &[(EventType, Value)]) -> Result<String, Error> {
@@ -43,7 +43,7 @@ pub fn document(schemas: &[(EventType, Value)]) -> Result<String, Error> {
         "operations": operations,
         "components": { "messages": messages, "messageTraits": { "envelope": envelope() } },
     });
-    Ok(serde_yaml::to_string(&super::sorted(document))?)
+    Ok(serde_yaml::to_string(&sorted(document))?)
 }
 
 fn message(event_type: EventType) -> Value {

@@ -2,6 +2,8 @@ use domain::{
     event::{EventType, catalogue, private_fields},
     organizations::OrganizationEvent,
     scans::ScanEvent,
+    sessions::SessionEvent,
+    users::UserEvent,
 };
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
@@ -10,8 +12,12 @@ use super::Error;
 
 /// The JSON Schema (draft 2020-12) of every event's payload.
 pub fn schemas() -> Result<Vec<(EventType, Value)>, Error> {
-    let families =
-        [("organization", family::<OrganizationEvent>()), ("scan", family::<ScanEvent>())];
+    let families = [
+        ("organization", family::<OrganizationEvent>()),
+        ("scan", family::<ScanEvent>()),
+        ("session", family::<SessionEvent>()),
+        ("user", family::<UserEvent>()),
+    ];
     catalogue()
         .map(|event_type| {
             let (aggregate, tag) =

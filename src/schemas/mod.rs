@@ -91,15 +91,8 @@ fn pretty(value: &Value) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(&sorted(value.clone()))? + "\n")
 }
 
-/// The same with its fields in one order, whatever features the JSON library was built with.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: BTreeMap<_, _> =
-                fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
-            fields.into_iter().collect()
-        }
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        plain => plain,
-    }
+/// Whatever order serde_json was built to keep, the documents are the same.
+fn sorted(mut value: Value) -> Value {
+    value.sort_all_objects();
+    value
 }

@@ -9,7 +9,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("embedded", &[]),
     ("engines", &["domain"]),
-    ("journal", &["domain"]),
+    ("journal", &["domain", "vault"]),
     ("mail", &[]),
     ("projections", &["domain", "journal"]),
     ("api", &["access", "domain", "journal", "projections"]),
@@ -18,7 +18,17 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("vault", &[]),
     (
         "millrace",
-        &["access", "api", "domain", "embedded", "engines", "journal", "projections", "workers"],
+        &[
+            "access",
+            "api",
+            "domain",
+            "embedded",
+            "engines",
+            "journal",
+            "projections",
+            "vault",
+            "workers",
+        ],
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Errors of the framework and of the other crates, as problems.
 
-use journal::{AppendError, LoadError, ReadError};
+use journal::{AppendError, LoadError, PersonalError, ReadError};
 use poem::error::ReadBodyError;
 use poem_openapi::error::{
     ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
@@ -87,6 +87,16 @@ impl From<LoadError> for Problem {
             LoadError::Repository { .. } | LoadError::Decode { .. } | LoadError::Hole { .. } => {
                 Self::internal(&error)
             }
+        }
+    }
+}
+
+impl From<PersonalError> for Problem {
+    fn from(error: PersonalError) -> Self {
+        match &error {
+            PersonalError::Database(_) => Self::unavailable(&error),
+            PersonalError::Erased => Self::not_found(),
+            _ => Self::internal(&error),
         }
     }
 }

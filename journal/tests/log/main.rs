@@ -4,6 +4,7 @@
 
 mod batches;
 mod execute;
+mod personal;
 mod positions;
 mod stores;
 mod support;

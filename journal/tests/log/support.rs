@@ -36,6 +36,26 @@ impl Log {
         Self { journal, pool, stop, task: Some(task).into(), _database: database }
     }
 
+    /// One that can hold personal data.
+    pub async fn with_keys(ring: vault::KeyRing) -> Self {
+        let mut log = Self::open().await;
+        log.journal = log.second_process_with_keys(ring).await;
+        log
+    }
+
+    pub async fn second_process_with_keys(&self, ring: vault::KeyRing) -> Journal {
+        self.try_second_process(ring).await.unwrap()
+    }
+
+    pub async fn try_second_process(
+        &self,
+        ring: vault::KeyRing,
+    ) -> Result<Journal, journal::PersonalError> {
+        let clock = Arc::new(SystemClock);
+        let opened = Journal::open_with_keys(self.pool.clone(), clock, ring, self.stop.clone());
+        Ok(opened.await?.0)
+    }
+
     /// Another process on the same log: an appender and a cache of its own.
     pub async fn second_process(&self) -> Journal {
         let (journal, _task) =

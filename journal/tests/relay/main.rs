@@ -4,6 +4,7 @@
 
 mod fixture;
 mod losses;
+mod personal;
 mod refusals;
 
 use std::collections::BTreeMap;

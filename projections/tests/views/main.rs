@@ -1,6 +1,7 @@
 //! The views against a real Postgres.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod account_tests;
 mod fault_tests;
 mod freshness_tests;
 mod poison_tests;

@@ -43,6 +43,9 @@ pub(crate) async fn tell<A: Decide>(
 }
 
 fn is_passing<E: std::error::Error>(error: &ExecuteError<E>) -> bool {
+    if let ExecuteError::Personal(error) = error {
+        return error.is_passing();
+    }
     matches!(
         error,
         ExecuteError::Append(

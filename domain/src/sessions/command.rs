@@ -1,0 +1,98 @@
+use super::{EndReason, IDLE_LIFE, Session, SessionEvent};
+use crate::{Decision, Pii, Timestamp, ids::UserId};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartSession {
+    pub user_id: UserId,
+    pub epoch: u32,
+    /// SHA-256 of the first refresh token, in hexadecimal.
+    pub token_hash: String,
+    pub client: Option<Pii<String>>,
+    pub address: Option<Pii<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionCommand {
+    Start(Box<StartSession>, Timestamp),
+    /// Uses up the token with the first hash. When it was used up before, the session ends, which is a
+    /// success too: whoever asks looks at the state.
+    Refresh {
+        token_hash: String,
+        next_hash: String,
+        now: Timestamp,
+    },
+    End {
+        now: Timestamp,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    #[error("there is no such session")]
+    NotFound,
+    #[error("a session with this id exists already")]
+    Exists,
+    #[error("the session is over; sign in again")]
+    Over,
+    #[error("the refresh token is not one of this session")]
+    UnknownToken,
+}
+
+pub(super) fn decide(
+    session: &Session,
+    command: SessionCommand,
+) -> Result<Decision<SessionEvent>, SessionError> {
+    match command {
+        SessionCommand::Start(start, now) => {
+            if session.user.is_some() {
+                return Err(SessionError::Exists);
+            }
+            let StartSession { user_id, epoch, token_hash, client, address } = *start;
+            Ok(Decision::one(SessionEvent::Started {
+                user_id,
+                epoch,
+                token_hash,
+                client,
+                address,
+                started_at: now,
+                expires_at: now + IDLE_LIFE,
+            }))
+        }
+        SessionCommand::Refresh { token_hash, next_hash, now } => {
+            refresh(session, &token_hash, next_hash, now)
+        }
+        SessionCommand::End { now } => match (session.user, session.ended) {
+            (None, _) => Err(SessionError::NotFound),
+            (Some(_), Some(_)) => Ok(Decision::AlreadyApplied),
+            (Some(_), None) => Ok(ended(EndReason::LoggedOut, now)),
+        },
+    }
+}
+
+fn refresh(
+    session: &Session,
+    token_hash: &str,
+    next_hash: String,
+    now: Timestamp,
+) -> Result<Decision<SessionEvent>, SessionError> {
+    let expires_at = session.expires_at.ok_or(SessionError::NotFound)?;
+    if session.ended.is_some() || now >= expires_at {
+        return Err(SessionError::Over);
+    }
+    if session.used_hashes.iter().any(|used| used == token_hash) {
+        return Ok(ended(EndReason::TokenReused, now));
+    }
+    if session.token_hash != token_hash {
+        return Err(SessionError::UnknownToken);
+    }
+    Ok(Decision::one(SessionEvent::Refreshed {
+        generation: session.generation + 1,
+        token_hash: next_hash,
+        refreshed_at: now,
+        expires_at: now + IDLE_LIFE,
+    }))
+}
+
+fn ended(reason: EndReason, now: Timestamp) -> Decision<SessionEvent> {
+    Decision::one(SessionEvent::Ended { reason, ended_at: now })
+}

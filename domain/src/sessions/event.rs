@@ -1,0 +1,78 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Pii, Timestamp, event::EventType, ids::UserId};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SessionEvent {
+    Started {
+        user_id: UserId,
+        /// Of the user's sessions; the session ends when another one begins.
+        epoch: u32,
+        /// SHA-256 of the refresh token, in hexadecimal.
+        token_hash: String,
+        /// What the client calls itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Pii<String>>,
+        /// Where the client was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<Pii<String>>,
+        started_at: Timestamp,
+        expires_at: Timestamp,
+    },
+    Refreshed {
+        /// Counts the refresh tokens of the session, from 1.
+        generation: u32,
+        token_hash: String,
+        refreshed_at: Timestamp,
+        expires_at: Timestamp,
+    },
+    Ended {
+        reason: EndReason,
+        ended_at: Timestamp,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Its owner ended it.
+    LoggedOut,
+    /// A refresh token was used twice.
+    TokenReused,
+}
+
+pub const EVENT_TYPES: &[EventType] = &[
+    EventType { name: "session.started", version: 1, about: "Somebody signed in." },
+    EventType {
+        name: "session.refreshed",
+        version: 1,
+        about: "The session goes on with a new refresh token; the former one is used up.",
+    },
+    EventType { name: "session.ended", version: 1, about: "The session is over." },
+];
+
+impl EndReason {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::TokenReused => "token_reused",
+        }
+    }
+}
+
+impl cqrs_es::DomainEvent for SessionEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::Started { .. } => "session.started",
+            Self::Refreshed { .. } => "session.refreshed",
+            Self::Ended { .. } => "session.ended",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}

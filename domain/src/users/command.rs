@@ -1,0 +1,146 @@
+use crate::{Decision, Pii, Timestamp};
+
+use super::{
+    MAIL_PAUSE, OpenLink, RESET_LIFE, SignUp, User, UserError, UserEvent, VERIFICATION_LIFE,
+};
+
+/// Longest name shown to people.
+pub(super) const MAX_NAME_CHARS: usize = 100;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserCommand {
+    SignUp(Box<SignUp>, Timestamp),
+    /// Somebody signs up with the address of this account. One that is not confirmed gets its link anew,
+    /// any other a word of warning.
+    RepeatSignUp {
+        nonce: String,
+        now: Timestamp,
+    },
+    /// By a link whose token was checked against this nonce.
+    VerifyEmail {
+        nonce: String,
+        now: Timestamp,
+    },
+    AskPasswordReset {
+        nonce: String,
+        now: Timestamp,
+    },
+    /// By a link whose token was checked against this nonce.
+    ResetPassword {
+        nonce: String,
+        password_hash: Pii<String>,
+        now: Timestamp,
+    },
+    RehashPassword {
+        password_hash: Pii<String>,
+        now: Timestamp,
+    },
+    EndSessionsEverywhere {
+        now: Timestamp,
+    },
+    Erase {
+        now: Timestamp,
+    },
+}
+
+type Decided = Result<Decision<UserEvent>, UserError>;
+
+pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
+    if let UserCommand::SignUp(sign_up, now) = command {
+        return match user.id {
+            None => accept_sign_up(*sign_up, now),
+            Some(_) => Err(UserError::Exists),
+        };
+    }
+    let id = user.id.ok_or(UserError::NotFound)?;
+    if user.erased {
+        return match command {
+            UserCommand::Erase { .. } => Ok(Decision::AlreadyApplied),
+            _ => Err(UserError::NotFound),
+        };
+    }
+    match command {
+        UserCommand::SignUp(..) => Err(UserError::Exists),
+        UserCommand::RepeatSignUp { nonce, now } => Ok(repeat_sign_up(user, nonce, now)),
+        UserCommand::VerifyEmail { nonce, now } => verify_email(user, &nonce, now),
+        UserCommand::AskPasswordReset { nonce, now } => Ok(ask_reset(user, nonce, now)),
+        UserCommand::ResetPassword { nonce, password_hash, now } => {
+            check_link(user.reset.as_ref(), &nonce, now)?;
+            Ok(Decision::one(UserEvent::PasswordReset {
+                user_id: id,
+                password_hash,
+                reset_at: now,
+            }))
+        }
+        UserCommand::RehashPassword { password_hash, now } => {
+            Ok(Decision::one(UserEvent::PasswordRehashed {
+                user_id: id,
+                password_hash,
+                renewed_at: now,
+            }))
+        }
+        UserCommand::EndSessionsEverywhere { now } => {
+            Ok(Decision::one(UserEvent::SessionsEndedEverywhere { ended_at: now }))
+        }
+        UserCommand::Erase { now } => Ok(Decision::one(UserEvent::Erased {
+            email_index: user.email_index.clone(),
+            erased_at: now,
+        })),
+    }
+}
+
+fn accept_sign_up(sign_up: SignUp, now: Timestamp) -> Decided {
+    let SignUp { user_id, email, email_index, name, password_hash, nonce } = sign_up;
+    if let Some(name) = name.as_ref().and_then(Pii::as_plain) {
+        check_name(name)?;
+    }
+    Ok(Decision::Accept(vec![
+        UserEvent::SignedUp { user_id, email, email_index, name, password_hash, signed_up_at: now },
+        verification_asked(nonce, now),
+    ]))
+}
+
+fn repeat_sign_up(user: &User, nonce: String, now: Timestamp) -> Decision<UserEvent> {
+    if is_recent(user.mailed_at, now) {
+        return Decision::AlreadyApplied;
+    }
+    Decision::one(if user.email_verified {
+        UserEvent::SignUpRepeated { repeated_at: now }
+    } else {
+        verification_asked(nonce, now)
+    })
+}
+
+fn verify_email(user: &User, nonce: &str, now: Timestamp) -> Decided {
+    check_link(user.verification.as_ref(), nonce, now)?;
+    Ok(Decision::one(UserEvent::EmailVerified { verified_at: now }))
+}
+
+fn ask_reset(user: &User, nonce: String, now: Timestamp) -> Decision<UserEvent> {
+    if is_recent(user.reset_mailed_at, now) {
+        return Decision::AlreadyApplied;
+    }
+    let expires_at = now + RESET_LIFE;
+    Decision::one(UserEvent::PasswordResetAsked { nonce, expires_at, asked_at: now })
+}
+
+fn verification_asked(nonce: String, now: Timestamp) -> UserEvent {
+    let expires_at = now + VERIFICATION_LIFE;
+    UserEvent::EmailVerificationAsked { nonce, expires_at, asked_at: now }
+}
+
+fn check_link(open: Option<&OpenLink>, nonce: &str, now: Timestamp) -> Result<(), UserError> {
+    let open = open.filter(|open| open.nonce == nonce).ok_or(UserError::Link)?;
+    if now < open.expires_at { Ok(()) } else { Err(UserError::LinkExpired) }
+}
+
+fn is_recent(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_some_and(|last| now < last + MAIL_PAUSE)
+}
+
+fn check_name(name: &str) -> Result<(), UserError> {
+    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count())
+        && !name.chars().any(char::is_control)
+        && !name.trim().is_empty();
+    if fits { Ok(()) } else { Err(UserError::Name) }
+}

@@ -1,0 +1,16 @@
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    #[error("there is no such account")]
+    NotFound,
+    #[error("an account with this id exists already")]
+    Exists,
+    #[error(
+        "a name has 1 to {} characters, none of them a control character",
+        super::command::MAX_NAME_CHARS
+    )]
+    Name,
+    #[error("the link was used already, or a newer one was sent")]
+    Link,
+    #[error("the link has expired; ask for a new one")]
+    LinkExpired,
+}

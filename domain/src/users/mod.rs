@@ -1,0 +1,59 @@
+//! People with an account.
+//!
+//! `signed_up` once; then the address is confirmed, passwords are changed and sessions are ended, until
+//! the account is `erased`, after which nothing happens to it any more. A person is the tenant of their
+//! own account: the organisation of its events is made of the user's own id.
+//!
+//! Links in mails work once: the state holds the nonce of the one that is open, and the token that is
+//! made from it is never here.
+
+mod command;
+mod error;
+mod event;
+mod state;
+
+pub use command::UserCommand;
+pub use error::UserError;
+pub use event::{EVENT_TYPES, UserEvent};
+pub use state::{OpenLink, User};
+
+use crate::{
+    Pii,
+    ids::{OrganizationId, UserId},
+};
+
+pub const TYPE: &str = "user";
+
+/// Claim that keeps addresses unique: its key is the address's place in the blind index.
+pub const EMAIL_CLAIM: &str = "user_email";
+
+/// Names of personal fields, which their values are opened under.
+pub const EMAIL: &str = "email";
+pub const NAME: &str = "name";
+pub const PASSWORD_HASH: &str = "password_hash";
+
+/// How long the link that confirms an address works.
+pub const VERIFICATION_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// How long the link that lets choose a new password works.
+pub const RESET_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+/// Mails of one kind to one person are this far apart at least, whoever asks for them.
+pub const MAIL_PAUSE: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
+/// The organisation that a person's own account belongs to.
+pub fn own_organization(user: UserId) -> OrganizationId {
+    OrganizationId::from_uuid(user.uuid())
+}
+
+/// What is known of somebody who signs up. The index is that of the address, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignUp {
+    pub user_id: UserId,
+    pub email: Pii<String>,
+    pub email_index: String,
+    pub name: Option<Pii<String>>,
+    pub password_hash: Pii<String>,
+    /// Of the link that confirms the address.
+    pub nonce: String,
+}
+
+crate::aggregate!(User, "user", UserCommand, UserEvent, UserError);

@@ -1,0 +1,44 @@
+use domain::{Pii, Sealed, Timestamp, ids::UserId};
+use sqlx::{Row, postgres::PgRow};
+
+use crate::{QueryError, TenantScope, View, query::unreadable};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRow {
+    pub user: UserId,
+    /// None once the person was erased.
+    pub email: Option<Pii<String>>,
+    pub name: Option<Pii<String>>,
+    pub email_verified: bool,
+    pub signed_up_at: Timestamp,
+    pub erased_at: Option<Timestamp>,
+}
+
+/// The account of the person whose own organisation the scope is.
+pub async fn get(scope: TenantScope, view: &View) -> Result<Option<UserRow>, QueryError> {
+    let query = format!(
+        "SELECT org_id, email, name, email_verified, signed_up_at, erased_at
+         FROM {}.users WHERE org_id = $1",
+        view.schema()
+    );
+    let row = sqlx::query(&query).bind(scope.0.uuid()).fetch_optional(&view.pool).await?;
+    Ok(row.as_ref().map(user).transpose()?)
+}
+
+fn user(row: &PgRow) -> Result<UserRow, sqlx::Error> {
+    Ok(UserRow {
+        user: UserId::from_uuid(row.try_get("org_id")?),
+        email: personal(row, "email")?,
+        name: personal(row, "name")?,
+        email_verified: row.try_get("email_verified")?,
+        signed_up_at: row.try_get("signed_up_at")?,
+        erased_at: row.try_get("erased_at")?,
+    })
+}
+
+/// A sealed column.
+pub(crate) fn personal(row: &PgRow, column: &str) -> Result<Option<Pii<String>>, sqlx::Error> {
+    let text: Option<String> = row.try_get(column)?;
+    let sealed = text.map(|text| text.parse::<Sealed>().map_err(|e| unreadable(column, e)));
+    Ok(sealed.transpose()?.map(Pii::sealed))
+}

@@ -1,0 +1,10 @@
+-- Personal columns hold what the events hold: texts that are sealed under the key of the person.
+CREATE TABLE users (
+    -- The person, who is the tenant of their own account.
+    org_id uuid PRIMARY KEY,
+    email text,
+    name text,
+    email_verified boolean NOT NULL,
+    signed_up_at timestamptz NOT NULL,
+    erased_at timestamptz
+);

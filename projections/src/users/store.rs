@@ -1,0 +1,123 @@
+use domain::{Event, Pii, Timestamp, users::UserEvent};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{event::LogEvent, fault::Fault};
+
+/// Rows to write.
+#[derive(Default)]
+struct Batch {
+    signed_up: Vec<SignedUp>,
+    verified: Vec<Uuid>,
+    erased: Vec<(Uuid, Timestamp)>,
+}
+
+struct SignedUp {
+    user: Uuid,
+    email: Option<String>,
+    name: Option<String>,
+    at: Timestamp,
+}
+
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    schema: &str,
+    events: &[&LogEvent],
+) -> Result<(), Fault> {
+    let mut batch = Batch::default();
+    for log_event in events {
+        let position = log_event.position();
+        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
+            match event {
+                Event::User(event) => batch.fold(log_event.recorded.org.uuid(), event),
+                Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {}
+            }
+        }
+    }
+    // An account is made once, and nothing happens to it after it was erased.
+    write_signed_up(connection, schema, &batch.signed_up).await?;
+    write_verified(connection, schema, &batch.verified).await?;
+    write_erased(connection, schema, &batch.erased).await
+}
+
+impl Batch {
+    fn fold(&mut self, user: Uuid, event: &UserEvent) {
+        match event {
+            UserEvent::SignedUp { email, name, signed_up_at, .. } => {
+                let (email, name) = (sealed(email), name.as_ref().and_then(sealed));
+                self.signed_up.push(SignedUp { user, email, name, at: *signed_up_at });
+            }
+            UserEvent::EmailVerified { .. } | UserEvent::PasswordReset { .. } => {
+                self.verified.push(user);
+            }
+            UserEvent::Erased { erased_at, .. } => self.erased.push((user, *erased_at)),
+            UserEvent::SignUpRepeated { .. }
+            | UserEvent::EmailVerificationAsked { .. }
+            | UserEvent::PasswordResetAsked { .. }
+            | UserEvent::PasswordRehashed { .. }
+            | UserEvent::SessionsEndedEverywhere { .. } => {}
+        }
+    }
+}
+
+/// What the log holds is always sealed.
+fn sealed(value: &Pii<String>) -> Option<String> {
+    value.as_sealed().map(ToString::to_string)
+}
+
+async fn write_signed_up(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &[SignedUp],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "INSERT INTO {schema}.users (org_id, email, name, email_verified, signed_up_at)
+         SELECT g.org_id, g.email, g.name, false, g.at
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+             AS g(org_id, email, name, at)"
+    );
+    sqlx::query(&query)
+        .bind(rows.iter().map(|row| row.user).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.email.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.name.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.at).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_verified(
+    connection: &mut PgConnection,
+    schema: &str,
+    users: &[Uuid],
+) -> Result<(), Fault> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let query = format!("UPDATE {schema}.users SET email_verified = true WHERE org_id = ANY ($1)");
+    sqlx::query(&query).bind(users).execute(connection).await?;
+    Ok(())
+}
+
+async fn write_erased(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &[(Uuid, Timestamp)],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.users u SET email = NULL, name = NULL, erased_at = g.at
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS g(org_id, at) WHERE u.org_id = g.org_id"
+    );
+    sqlx::query(&query)
+        .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.1).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
