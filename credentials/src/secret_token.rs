@@ -62,7 +62,7 @@ impl SecretToken {
     pub fn parse(kind: Kind, text: &str) -> Result<Self, TokenFormError> {
         let body = text.strip_prefix(kind.prefix()).filter(|_| text.len() == len(kind));
         let random = body.and_then(|body| body.get(..RANDOM_CHARS));
-        if !random.is_some_and(|random| URL_SAFE_NO_PAD.decode(random).is_ok()) {
+        if random.is_none_or(|random| URL_SAFE_NO_PAD.decode(random).is_err()) {
             return Err(TokenFormError::NotOne(kind));
         }
         let (checked, given) = text.split_at(text.len() - CHECK_CHARS);
