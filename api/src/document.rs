@@ -30,6 +30,8 @@ pub(crate) enum Tag {
     Events,
     /// API keys of the organisation.
     ApiKeys,
+    /// What the organisation allows and denies beside the roles of the house.
+    Policies,
     /// Events that a view could not apply, and those of the same resource that wait behind them.
     DeadLetters,
     /// The views and their builds. They are the whole installation's.

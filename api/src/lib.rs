@@ -17,6 +17,7 @@ pub mod limits;
 mod live;
 mod operations;
 mod options;
+mod policies;
 mod problem;
 mod projections;
 mod quota;
@@ -40,6 +41,7 @@ type Apis = (
     scans::Scans,
     events::Events,
     api_keys::ApiKeys,
+    policies::Policies,
     dead_letters::DeadLetters,
     projections::Projections,
     health::Health,
@@ -55,6 +57,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         scans::Scans { app: app.clone() },
         events::Events { app: app.clone() },
         api_keys::ApiKeys { app: app.clone() },
+        policies::Policies { app: app.clone() },
         dead_letters::DeadLetters { app: app.clone() },
         projections::Projections { app: app.clone() },
         health::Health::new(app.clone()),

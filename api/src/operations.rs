@@ -21,6 +21,11 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("get_api_key", Action::KeysRead),
     ("rotate_api_key", Action::KeysUpdate),
     ("revoke_api_key", Action::KeysRevoke),
+    ("add_policy", Action::PoliciesCreate),
+    ("list_policies", Action::PoliciesRead),
+    ("get_policy", Action::PoliciesRead),
+    ("change_policy", Action::PoliciesUpdate),
+    ("remove_policy", Action::PoliciesDelete),
     // They are events of the organisation. Those of all are the platform's, see `Caller::reach`.
     ("list_dead_letters", Action::EventsRead),
     ("get_dead_letter", Action::EventsRead),

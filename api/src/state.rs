@@ -1,6 +1,5 @@
 use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
-use access::Policies;
 use domain::{Decide, ids::ApiKeyId};
 use journal::{
     Bus, Committed, Context, ExecuteError, Journal, LogArchive, LogStream, jobs::JobStream,
@@ -16,6 +15,7 @@ use crate::{
     auth::{KeyCache, Uses},
     health::Check,
     live::Slots,
+    policies::PolicyCache,
     problem::Problem,
     quota::Quotas,
     routes::Routes,
@@ -53,8 +53,7 @@ pub(crate) struct App(Arc<Inner>);
 pub(crate) struct Inner {
     state: ApiState,
     pub routes: Routes,
-    /// Of every organisation that has none of its own.
-    pub policies: Policies,
+    pub policies: PolicyCache,
     pub keys: KeyCache,
     pub uses: Uses,
     pub quotas: Quotas<ApiKeyId>,
@@ -85,7 +84,7 @@ impl App {
         let options = &state.options;
         Self(Arc::new(Inner {
             routes,
-            policies: Policies::built_in(),
+            policies: PolicyCache::new(),
             keys: KeyCache::new(),
             uses: Uses::default(),
             quotas: Quotas::new("key", options.requests_per_minute),

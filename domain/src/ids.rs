@@ -118,6 +118,8 @@ ids! {
     ApiKeyId = "key";
     /// An organisation: the tenant that owns every row.
     OrganizationId = "org";
+    /// A policy of an organisation.
+    PolicyId = "policy";
     /// One scan of one target.
     ScanId = "scan";
     /// One sign-in of one person, however often it is refreshed.

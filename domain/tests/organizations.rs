@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta};
 use cqrs_es::test::TestFramework;
 use domain::{
     ClaimChange, Decide, Timestamp,
-    ids::ApiKeyId,
+    ids::{ApiKeyId, PolicyId},
     organizations::{
-        KeyTerms, MAX_ISSUED_KEYS, Organization, OrganizationCommand, OrganizationError,
-        OrganizationEvent, SLUG_CLAIM,
+        KeyTerms, MAX_ISSUED_KEYS, MAX_POLICIES, MAX_ZONES, Organization, OrganizationCommand,
+        OrganizationError, OrganizationEvent, SLUG_CLAIM,
     },
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 type Rules = TestFramework<Organization>;
@@ -183,4 +184,72 @@ fn the_keys_of_an_organisation_are_bounded() {
         .when(issue(MAX_ISSUED_KEYS as u128 + 1))
         .then_expect_error(OrganizationError::TooManyKeys);
     Rules::with(()).given(full).when(issue(1)).then_expect_events(vec![]);
+}
+
+fn policy(n: u128) -> PolicyId {
+    PolicyId::from_uuid(Uuid::from_u128(n))
+}
+
+fn at_night(zone: usize) -> Value {
+    json!({ "name": "x", "conditions": { "time": { "zone": format!("Zone/{zone}") } } })
+}
+
+fn add(n: u128, policy_json: Value) -> OrganizationCommand {
+    OrganizationCommand::AddPolicy { policy_id: policy(n), policy: policy_json, now: now() }
+}
+
+fn added(n: u128, policy_json: Value) -> OrganizationEvent {
+    OrganizationEvent::PolicyAdded { policy_id: policy(n), policy: policy_json, added_at: now() }
+}
+
+#[test]
+fn policies_are_added_changed_and_removed() {
+    let given = || Rules::with(()).given(vec![created(), added(1, json!({}))]);
+    let change = |n| OrganizationCommand::ChangePolicy {
+        policy_id: policy(n),
+        policy: at_night(1),
+        now: now(),
+    };
+    let remove = |n| OrganizationCommand::RemovePolicy { policy_id: policy(n), now: now() };
+    Rules::with(())
+        .given(vec![created()])
+        .when(add(1, json!({})))
+        .then_expect_events(vec![added(1, json!({}))]);
+    given().when(add(1, json!({}))).then_expect_events(vec![]);
+    given().when(change(1)).then_expect_events(vec![OrganizationEvent::PolicyChanged {
+        policy_id: policy(1),
+        policy: at_night(1),
+        changed_at: now(),
+    }]);
+    let removed = OrganizationEvent::PolicyRemoved { policy_id: policy(1), removed_at: now() };
+    given().when(remove(1)).then_expect_events(vec![removed.clone()]);
+    let gone = || Rules::with(()).given(vec![created(), added(1, json!({})), removed.clone()]);
+    gone().when(change(1)).then_expect_error(OrganizationError::UnknownPolicy);
+    gone().when(remove(1)).then_expect_error(OrganizationError::UnknownPolicy);
+    Rules::with(())
+        .given_no_previous_events()
+        .when(add(1, json!({})))
+        .then_expect_error(OrganizationError::NotFound);
+}
+
+#[test]
+fn the_policies_of_an_organisation_and_their_time_zones_are_bounded() {
+    let policies = (1..=MAX_POLICIES as u128).map(|n| added(n, json!({})));
+    let full: Vec<_> = [created()].into_iter().chain(policies).collect();
+    Rules::with(())
+        .given(full)
+        .when(add(0, json!({})))
+        .then_expect_error(OrganizationError::TooManyPolicies);
+    let zones = (1..=MAX_ZONES).map(|n| added(n as u128, at_night(n)));
+    let full: Vec<_> = [created()].into_iter().chain(zones).collect();
+    let given = || Rules::with(()).given(full.clone());
+    given().when(add(0, at_night(0))).then_expect_error(OrganizationError::TooManyZones);
+    given().when(add(0, at_night(7))).then_expect_events(vec![added(0, at_night(7))]);
+    let change =
+        OrganizationCommand::ChangePolicy { policy_id: policy(3), policy: at_night(0), now: now() };
+    given().when(change).then_expect_events(vec![OrganizationEvent::PolicyChanged {
+        policy_id: policy(3),
+        policy: at_night(0),
+        changed_at: now(),
+    }]);
 }

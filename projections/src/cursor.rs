@@ -13,6 +13,7 @@ pub(crate) enum List {
     Organizations = 3,
     DeadLetters = 4,
     ApiKeys = 5,
+    Policies = 6,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

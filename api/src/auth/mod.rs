@@ -155,7 +155,8 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
     if standing.exhausted {
         return Err(standing.problem());
     }
-    decision::decide(app, &app.policies, request, scope, &key)?;
+    let policies = app.policies.of(app, row.org, key.policies_position).await?;
+    decision::decide(app, &policies, request, scope, &key)?;
     let scope = Arc::clone(scope);
     Ok(Caller { org: key.row.org, key: key.row.key_id, valid: key, scope })
 }

@@ -13,6 +13,8 @@ pub(crate) struct ValidKey {
     pub principal: Principal,
     /// Who acts where the platform is concerned, for a key of the platform.
     pub operator: Option<Principal>,
+    /// Position of the last event about the policies of its organisation.
+    pub policies_position: u64,
     /// When the secret ends that was sent.
     ends: Option<(Timestamp, Ending)>,
 }
@@ -26,7 +28,7 @@ enum Ending {
 impl ValidKey {
     /// `None` for a revoked one.
     pub fn of(found: FoundKey) -> Option<Self> {
-        let FoundKey { key: row, former } = found;
+        let FoundKey { key: row, former, policies_position } = found;
         if row.revoked_at.is_some() {
             return None;
         }
@@ -40,7 +42,7 @@ impl ValidKey {
         let ends = [(row.expires_at, Ending::Expired), (replaced, Ending::Replaced)];
         let ends = ends.into_iter().filter_map(|(end, why)| Some((end?, why)));
         let ends = ends.min_by_key(|(end, _)| *end);
-        Some(Self { row, scopes, principal, operator, ends })
+        Some(Self { row, scopes, principal, operator, policies_position, ends })
     }
 
     pub fn check(&self, now: Timestamp) -> Result<(), Problem> {

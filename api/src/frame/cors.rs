@@ -5,7 +5,7 @@ use poem::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 
-const METHODS: &str = "GET, HEAD, POST, DELETE";
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str = "authorization, x-api-key, content-type, idempotency-key, if-match, \
      if-none-match, last-event-id, millrace-min-position, prefer, traceparent, x-request-id";
 const ANSWER_HEADERS: &str = "etag, location, millrace-position, idempotency-replayed, ratelimit, \

@@ -75,7 +75,7 @@ async fn no_cross_organisation_read() {
                 .request(operation.method.clone(), &format!("{path}{after}"))
                 .header("millrace-min-position", position);
             let request = match operation.method {
-                Method::POST => with_json(request, &website()),
+                Method::POST | Method::PUT => with_json(request, &website()),
                 _ => request,
             };
             let response = soon(request.send()).await.unwrap();

@@ -12,6 +12,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod logs;
+mod policies;
 mod problems;
 mod projections;
 mod reads;

@@ -1,7 +1,15 @@
-use chrono::TimeDelta;
+use std::collections::BTreeSet;
 
-use super::{EVERYTHING, MAX_ISSUED_KEYS, Organization, OrganizationEvent};
-use crate::{Decision, Timestamp, ids::ApiKeyId};
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::{
+    EVERYTHING, MAX_ISSUED_KEYS, MAX_POLICIES, MAX_ZONES, Organization, OrganizationEvent,
+};
+use crate::{
+    Decision, Timestamp,
+    ids::{ApiKeyId, PolicyId},
+};
 
 /// Longest name shown to people.
 const MAX_NAME_CHARS: usize = 100;
@@ -32,6 +40,21 @@ pub enum OrganizationCommand {
     },
     RevokeApiKey {
         key_id: ApiKeyId,
+        now: Timestamp,
+    },
+    /// Whether the policy is one is known to whoever gives the command.
+    AddPolicy {
+        policy_id: PolicyId,
+        policy: Value,
+        now: Timestamp,
+    },
+    ChangePolicy {
+        policy_id: PolicyId,
+        policy: Value,
+        now: Timestamp,
+    },
+    RemovePolicy {
+        policy_id: PolicyId,
         now: Timestamp,
     },
 }
@@ -96,6 +119,12 @@ pub enum OrganizationError {
     UnknownKey,
     #[error("the API key is revoked")]
     RevokedKey,
+    #[error("there is no such policy")]
+    UnknownPolicy,
+    #[error("an organisation has at most {MAX_POLICIES} policies")]
+    TooManyPolicies,
+    #[error("the policies of an organisation name at most {MAX_ZONES} time zones between them")]
+    TooManyZones,
     #[error("a key has 1 to {MAX_SCOPES} scopes")]
     Scopes,
     #[error("a key expires in the future")]
@@ -148,6 +177,29 @@ pub(super) fn decide(
                 }
             }
         }
+        OrganizationCommand::AddPolicy { policy_id, policy, now } => {
+            if !state.exists {
+                return Err(OrganizationError::NotFound);
+            }
+            if state.policies.contains_key(&policy_id.to_string()) {
+                return Ok(Decision::AlreadyApplied);
+            }
+            if state.policies.len() >= MAX_POLICIES {
+                return Err(OrganizationError::TooManyPolicies);
+            }
+            check_zones(state, policy_id, &policy)?;
+            Ok(Decision::one(OrganizationEvent::PolicyAdded { policy_id, policy, added_at: now }))
+        }
+        OrganizationCommand::ChangePolicy { policy_id, policy, now } => {
+            check_policy(state, policy_id)?;
+            check_zones(state, policy_id, &policy)?;
+            let changed_at = now;
+            Ok(Decision::one(OrganizationEvent::PolicyChanged { policy_id, policy, changed_at }))
+        }
+        OrganizationCommand::RemovePolicy { policy_id, now } => {
+            check_policy(state, policy_id)?;
+            Ok(Decision::one(OrganizationEvent::PolicyRemoved { policy_id, removed_at: now }))
+        }
     }
 }
 
@@ -179,6 +231,29 @@ fn issue(
         expires_at,
         requests_per_minute,
     }))
+}
+
+fn check_policy(state: &Organization, id: PolicyId) -> Result<(), OrganizationError> {
+    let known = state.policies.contains_key(&id.to_string());
+    known.then_some(()).ok_or(OrganizationError::UnknownPolicy)
+}
+
+/// Every decision looks at a clock for each zone.
+fn check_zones(
+    state: &Organization,
+    id: PolicyId,
+    policy: &Value,
+) -> Result<(), OrganizationError> {
+    let id = id.to_string();
+    let others = state.policies.iter().filter(|(other, _)| **other != id);
+    let others = others.filter_map(|(_, zone)| zone.as_deref());
+    let zones: BTreeSet<_> = others.chain(zone(policy)).collect();
+    if zones.len() > MAX_ZONES { Err(OrganizationError::TooManyZones) } else { Ok(()) }
+}
+
+/// The time zone that a policy names.
+pub(super) fn zone(policy: &Value) -> Option<&str> {
+    policy.pointer("/conditions/time/zone").and_then(Value::as_str)
 }
 
 fn check_name(name: &str) -> Result<(), OrganizationError> {

@@ -1,8 +1,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::EVERYTHING;
-use crate::{Timestamp, event::EventType, ids::ApiKeyId};
+use crate::{
+    Timestamp,
+    event::EventType,
+    ids::{ApiKeyId, PolicyId},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -43,6 +48,22 @@ pub enum OrganizationEvent {
         key_id: ApiKeyId,
         revoked_at: Timestamp,
     },
+    PolicyAdded {
+        policy_id: PolicyId,
+        /// As it was written.
+        policy: Value,
+        added_at: Timestamp,
+    },
+    PolicyChanged {
+        policy_id: PolicyId,
+        /// As it is written now, all of it.
+        policy: Value,
+        changed_at: Timestamp,
+    },
+    PolicyRemoved {
+        policy_id: PolicyId,
+        removed_at: Timestamp,
+    },
 }
 
 pub const EVENT_TYPES: &[EventType] = &[
@@ -62,6 +83,21 @@ pub const EVENT_TYPES: &[EventType] = &[
         version: 1,
         about: "An API key was revoked and is refused from now on.",
     },
+    EventType {
+        name: "organization.policy_added",
+        version: 1,
+        about: "A policy holds from now on, beside those of the house.",
+    },
+    EventType {
+        name: "organization.policy_changed",
+        version: 1,
+        about: "A policy says something else from now on.",
+    },
+    EventType {
+        name: "organization.policy_removed",
+        version: 1,
+        about: "A policy holds no longer.",
+    },
 ];
 
 impl cqrs_es::DomainEvent for OrganizationEvent {
@@ -71,6 +107,9 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
             Self::ApiKeyIssued { .. } => "organization.api_key_issued",
             Self::ApiKeyRotated { .. } => "organization.api_key_rotated",
             Self::ApiKeyRevoked { .. } => "organization.api_key_revoked",
+            Self::PolicyAdded { .. } => "organization.policy_added",
+            Self::PolicyChanged { .. } => "organization.policy_changed",
+            Self::PolicyRemoved { .. } => "organization.policy_removed",
         }
         .to_owned()
     }

@@ -1,6 +1,6 @@
 //! An organisation: the tenant that owns rows and whose API keys act.
 //!
-//! `created` once; keys are issued, rotated and revoked. The secret of a key never reaches this
+//! `created` once; keys are issued, rotated and revoked, policies added, changed and removed. The secret of a key never reaches this
 //! crate, only its SHA-256 hash does.
 
 mod command;
@@ -24,6 +24,10 @@ pub const SLUG_CLAIM: &str = "organization_slug";
 /// in its state.
 pub const MAX_ISSUED_KEYS: usize = 10_000;
 
+/// Policies that an organisation can have at once, and time zones that they can name between them.
+pub const MAX_POLICIES: usize = 1_000;
+pub const MAX_ZONES: usize = 16;
+
 /// The scope that names every action, which keys had before they had scopes.
 pub const EVERYTHING: &str = "*";
 
@@ -32,10 +36,12 @@ pub struct Organization {
     pub exists: bool,
     /// Whether each issued key is still valid.
     pub keys: BTreeMap<String, bool>,
+    /// The time zone that each policy names.
+    pub policies: BTreeMap<String, Option<String>>,
 }
 
 impl Decide for Organization {
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
 
     fn decide(
         &self,
@@ -54,6 +60,14 @@ impl Decide for Organization {
             OrganizationEvent::ApiKeyRevoked { key_id, .. } => {
                 self.keys.insert(key_id.to_string(), false);
             }
+            OrganizationEvent::PolicyAdded { policy_id, policy, .. }
+            | OrganizationEvent::PolicyChanged { policy_id, policy, .. } => {
+                let zone = command::zone(policy).map(str::to_owned);
+                self.policies.insert(policy_id.to_string(), zone);
+            }
+            OrganizationEvent::PolicyRemoved { policy_id, .. } => {
+                self.policies.remove(&policy_id.to_string());
+            }
         }
     }
 
@@ -64,7 +78,10 @@ impl Decide for Organization {
             }
             OrganizationEvent::ApiKeyIssued { .. }
             | OrganizationEvent::ApiKeyRotated { .. }
-            | OrganizationEvent::ApiKeyRevoked { .. } => Vec::new(),
+            | OrganizationEvent::ApiKeyRevoked { .. }
+            | OrganizationEvent::PolicyAdded { .. }
+            | OrganizationEvent::PolicyChanged { .. }
+            | OrganizationEvent::PolicyRemoved { .. } => Vec::new(),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Organisations and their API keys.
+//! Organisations, their API keys and their policies.
 //!
-//! Tables: `organizations`, by organisation, and `api_keys`, by key and by the hash of its secret.
+//! Tables: `organizations`, by organisation, `api_keys`, by key and by the hash of its secret, and
+//! `policies`, by organisation.
 //! Folded from the events of organisations alone. When a key was last used is no event; it lies in
 //! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
+mod policies;
+mod policies_store;
 mod query;
 mod store;
 mod uses;
@@ -11,6 +14,7 @@ mod uses;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
+pub use policies::{PolicyRow, all_policies, policies, policy};
 pub use query::{ApiKeyRow, FoundKey, OrganizationRow, get, key, key_by_secret_hash, keys, list};
 pub use uses::{KeyUse, record_uses};
 
@@ -36,7 +40,7 @@ impl Projection for Organizations {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["organizations", "api_keys"]
+        &["organizations", "api_keys", "policies"]
     }
 
     fn aggregates(&self) -> Option<&'static [&'static str]> {

@@ -47,6 +47,8 @@ pub struct FoundKey {
     pub key: ApiKeyRow,
     /// The secret is the one before the present one.
     pub former: bool,
+    /// Position of the last event about the policies of its organisation, 0 when there was none.
+    pub policies_position: u64,
 }
 
 const KEY: &str = "k.key_id, k.org_id, k.name, k.issued_at, k.platform, k.scopes, k.expires_at,
@@ -60,13 +62,18 @@ pub async fn key_by_secret_hash(
     secret_hash: &str,
 ) -> Result<Option<FoundKey>, QueryError> {
     let query = format!(
-        "SELECT {KEY}, k.secret_hash <> $1 AS former FROM {}.api_keys k
+        "SELECT {KEY}, k.secret_hash <> $1 AS former, o.policies_position
+         FROM {0}.api_keys k JOIN {0}.organizations o USING (org_id)
          WHERE k.secret_hash = $1 OR k.former_secret_hash = $1",
         view.schema()
     );
     let row = sqlx::query(&query).bind(secret_hash).fetch_optional(&view.pool).await?;
     let found = |row: &PgRow| -> Result<_, sqlx::Error> {
-        Ok(FoundKey { key: read_key(row)?, former: row.try_get("former")? })
+        Ok(FoundKey {
+            key: read_key(row)?,
+            former: row.try_get("former")?,
+            policies_position: row.try_get::<i64, _>("policies_position")? as u64,
+        })
     };
     Ok(row.as_ref().map(found).transpose()?)
 }
@@ -109,12 +116,12 @@ pub async fn keys(
     }))
 }
 
-fn halves(id: Uuid) -> [i64; 2] {
+pub(super) fn halves(id: Uuid) -> [i64; 2] {
     let (high, low) = id.as_u64_pair();
     [high.cast_signed(), low.cast_signed()]
 }
 
-fn from_halves([high, low]: [i64; 2]) -> Uuid {
+pub(super) fn from_halves([high, low]: [i64; 2]) -> Uuid {
     Uuid::from_u64_pair(high.cast_unsigned(), low.cast_unsigned())
 }
 

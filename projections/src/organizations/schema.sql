@@ -4,7 +4,9 @@ CREATE TABLE organizations (
     slug text NOT NULL,
     created_at timestamptz NOT NULL,
     -- Of the event that made it; the order of the list.
-    position bigint NOT NULL UNIQUE
+    position bigint NOT NULL UNIQUE,
+    -- Of the last event about its policies, 0 when there was none.
+    policies_position bigint NOT NULL DEFAULT 0
 );
 
 CREATE TABLE api_keys (
@@ -27,3 +29,13 @@ CREATE TABLE api_keys (
     revoked_at timestamptz
 );
 CREATE INDEX api_keys_of_organization ON api_keys (org_id, key_id);
+
+CREATE TABLE policies (
+    policy_id uuid PRIMARY KEY,
+    org_id uuid NOT NULL,
+    -- JSON as it was written; as text it can hold every character.
+    policy text NOT NULL,
+    added_at timestamptz NOT NULL,
+    changed_at timestamptz
+);
+CREATE INDEX policies_of_organization ON policies (org_id, policy_id);

@@ -4,6 +4,7 @@ use domain::{Event, Timestamp, ids::ApiKeyId, organizations::OrganizationEvent};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+use super::policies_store::Policies;
 use crate::{
     event::{LogEvent, storable},
     fault::Fault,
@@ -17,6 +18,7 @@ struct Batch {
     /// The last rotation of each key.
     rotated: BTreeMap<ApiKeyId, Rotated>,
     revoked: Vec<(Uuid, ApiKeyId, Timestamp)>,
+    policies: Policies,
 }
 
 struct Created {
@@ -66,10 +68,11 @@ pub(super) async fn apply(
         }
     }
     // A key is never issued again after it was revoked, nor rotated, so all that are issued come first.
-    write_created(connection, schema, &batch.created).await?;
-    write_issued(connection, schema, &batch.issued).await?;
-    write_rotated(connection, schema, &batch.rotated).await?;
-    write_revoked(connection, schema, &batch.revoked).await
+    write_created(&mut *connection, schema, &batch.created).await?;
+    write_issued(&mut *connection, schema, &batch.issued).await?;
+    write_rotated(&mut *connection, schema, &batch.rotated).await?;
+    write_revoked(&mut *connection, schema, &batch.revoked).await?;
+    batch.policies.write(connection, schema).await
 }
 
 impl Batch {
@@ -120,6 +123,11 @@ impl Batch {
             }
             OrganizationEvent::ApiKeyRevoked { key_id, revoked_at } => {
                 self.revoked.push((org, *key_id, *revoked_at));
+            }
+            OrganizationEvent::PolicyAdded { .. }
+            | OrganizationEvent::PolicyChanged { .. }
+            | OrganizationEvent::PolicyRemoved { .. } => {
+                self.policies.fold(org, position as i64, event);
             }
         }
     }

@@ -109,7 +109,7 @@ async fn an_api_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked() {
     let name = projections::organizations::NAME;
     let view = world.view(name, position).await;
     let found = projections::organizations::key_by_secret_hash(&view, "ab12").await.unwrap();
-    let FoundKey { key: found, former } = found.unwrap();
+    let FoundKey { key: found, former, .. } = found.unwrap();
     assert_eq!((found.key_id, found.org, found.revoked_at), (key, org(1), None));
     assert_eq!((found.scopes, former), (vec!["*".to_owned()], false));
     assert!(!found.platform, "an event that says nothing of it gives no such right");
