@@ -36,6 +36,8 @@ pub(crate) enum Tag {
     DeadLetters,
     /// The views and their builds. They are the whole installation's.
     Projections,
+    /// People: signing up and in, their sessions and what is theirs.
+    Accounts,
     /// What an operator's machinery asks. No key is needed.
     Health,
     /// Paths of older clients; the same operations as under `/v1`.

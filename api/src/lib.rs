@@ -3,6 +3,7 @@
 //! A request passes the frame (id, limits, headers, problems), the fixed pages and then the
 //! resources. Handlers authorise, give commands to the journal and read views; they hold no rules.
 
+mod accounts;
 mod api_keys;
 mod auth;
 mod command;
@@ -46,6 +47,8 @@ type Apis = (
     projections::Projections,
     health::Health,
     scans::Aliases,
+    accounts::Accounts,
+    accounts::Me,
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -62,6 +65,8 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         projections::Projections { app: app.clone() },
         health::Health::new(app.clone()),
         scans::Aliases { app: app.clone() },
+        accounts::Accounts { app: app.clone() },
+        accounts::Me { app: app.clone() },
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);

@@ -38,6 +38,19 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("switch_projection", Action::ProjectionsSwitch),
     ("rollback_projection", Action::ProjectionsSwitch),
     ("drop_projection_standby", Action::ProjectionsSwitch),
+    ("sign_up", Action::AuthSignUp),
+    ("verify_email", Action::AuthVerify),
+    ("log_in", Action::AuthSignIn),
+    ("refresh_session", Action::AuthRefresh),
+    ("ask_password_reset", Action::AuthRecover),
+    ("complete_password_reset", Action::AuthRecover),
+    ("get_token_keys", Action::DocumentsRead),
+    ("log_out", Action::SessionsRevoke),
+    ("log_out_everywhere", Action::SessionsRevoke),
+    ("get_me", Action::UsersRead),
+    ("list_my_sessions", Action::SessionsRead),
+    ("end_my_session", Action::SessionsRevoke),
+    ("erase_me", Action::UsersErase),
     ("get_liveness", Action::HealthRead),
     ("get_readiness", Action::HealthRead),
     ("get_metrics", Action::MetricsRead),
@@ -96,7 +109,8 @@ mod tests {
             let needs = match action.resource().area() {
                 access::Area::Public => &[][..],
                 access::Area::Platform => &["platform_bearer", "platform_api_key"],
-                access::Area::Organization | access::Area::Account => &["bearer", "api_key"],
+                access::Area::Account => &["session"],
+                access::Area::Organization => &["bearer", "api_key"],
             };
             assert_eq!(schemes, needs, "{id} asks for {action}");
         }

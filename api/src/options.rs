@@ -41,6 +41,8 @@ pub struct Options {
     pub default_wait: Duration,
     /// Longest wait a client can ask for.
     pub max_wait: Duration,
+    /// How passwords are judged and hashed.
+    pub passwords: credentials::password::PasswordOptions,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             keep_alive: Duration::from_secs(15),
             default_wait: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
+            passwords: credentials::password::PasswordOptions::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use crate::{
     Options,
+    accounts::{Desk, DeskCell},
     auth::{KeyCache, Uses},
     health::Check,
     live::Slots,
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub policies: PolicyCache,
     pub keys: KeyCache,
     pub uses: Uses,
+    desk: DeskCell,
     pub quotas: Quotas<ApiKeyId>,
     pub failures: Quotas<Option<IpAddr>>,
     pub streams: Slots,
@@ -87,6 +89,7 @@ impl App {
             policies: PolicyCache::new(),
             keys: KeyCache::new(),
             uses: Uses::default(),
+            desk: DeskCell::default(),
             quotas: Quotas::new("key", options.requests_per_minute),
             failures: Quotas::new("address", options.failures_per_minute),
             streams: Slots::new(options.max_streams, options.streams_per_key),
@@ -98,6 +101,11 @@ impl App {
     /// The application that serves the request.
     pub fn of(request: &Request) -> Option<&Self> {
         request.data()
+    }
+
+    /// What accounts need.
+    pub async fn desk(&self) -> Result<&Desk, Problem> {
+        self.desk.get(self).await
     }
 
     /// Carries out a command. It is finished even when the client goes away meanwhile.

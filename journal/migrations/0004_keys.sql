@@ -16,3 +16,10 @@ CREATE TABLE installation_secret (
     wrapped_key bytea NOT NULL,
     created_at timestamptz NOT NULL
 );
+
+-- Further secrets of the installation, each sealed under a key of its own that comes from the one above.
+CREATE TABLE installation_values (
+    name text PRIMARY KEY,
+    sealed text NOT NULL,
+    created_at timestamptz NOT NULL
+);

@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
-use domain::ids::{ApiKeyId, OrganizationId};
+use domain::ids::{ApiKeyId, OrganizationId, UserId};
 use uuid::Uuid;
 
 /// Who acts. It is recorded with every event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     ApiKey(ApiKeyId),
+    User(UserId),
+    /// Somebody of whom nothing is known yet.
+    Anonymous,
     /// A role of the platform, `worker` or `sweeper`.
     System(&'static str),
     /// Whoever runs the command line on the operator's machine.
@@ -17,6 +20,8 @@ impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ApiKey(id) => write!(f, "api_key:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Anonymous => f.write_str("anonymous"),
             Self::System(role) => write!(f, "system:{role}"),
             Self::Operator => f.write_str("operator"),
         }

@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("journal", &["domain", "vault"]),
     ("mail", &[]),
     ("projections", &["domain", "journal"]),
-    ("api", &["access", "domain", "journal", "projections"]),
+    ("api", &["access", "credentials", "domain", "journal", "projections", "vault"]),
     ("workers", &["domain", "engines", "journal", "projections"]),
     ("testkit", &["embedded"]),
     ("vault", &[]),

@@ -3,6 +3,7 @@
 use access::{
     Action, Area, Circumstances, Decision, Policies, PolicyRef, Principal, Reason, Resource,
 };
+use domain::ids::UserId;
 use poem::{PathPattern, Request};
 
 use super::ValidKey;
@@ -25,18 +26,41 @@ pub(super) fn decide(
 ) -> Result<(), Problem> {
     let action = asked(app, request)?;
     let area = action.resource().area();
+    let resource = resource(key, area, request.raw_path_param(FIRST_PARAMETER));
+    judge(app, policies, scope, action, principal(key, area), &resource)
+}
+
+/// Refuses the request unless whoever has signed in may do what its operation asks for, to what is
+/// their own. No organisation has a say in that.
+pub(crate) fn decide_own(
+    app: &App,
+    request: &Request,
+    scope: &Scope,
+    user: UserId,
+) -> Result<(), Problem> {
+    let action = asked(app, request)?;
+    let principal = Principal::User { id: user.to_string(), member: None };
+    let named = request.raw_path_param(FIRST_PARAMETER).unwrap_or_default();
+    let resource = Resource::of_user(user.to_string()).with_id(named);
+    judge(app, &Policies::built_in(), scope, action, &principal, &resource)
+}
+
+fn judge(
+    app: &App,
+    policies: &Policies,
+    scope: &Scope,
+    action: Action,
+    principal: &Principal,
+    resource: &Resource,
+) -> Result<(), Problem> {
     let circumstances = Circumstances {
         time: Some(app.journal.clock().now()),
         address: scope.address,
         second_factor: Some(false),
         ..Circumstances::default()
     };
-    let decision = policies.decide(&access::Request {
-        principal: principal(key, area),
-        action,
-        resource: &resource(key, area, request.raw_path_param(FIRST_PARAMETER)),
-        circumstances: &circumstances,
-    });
+    let decision =
+        policies.decide(&access::Request { principal, action, resource, circumstances: &circumstances });
     if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
 }
 

@@ -19,6 +19,7 @@ use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
 pub(crate) use cache::KeyCache;
+pub(crate) use decision::decide_own;
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};
 pub(crate) use valid::ValidKey;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod accounts;
 mod commands;
 mod dead_letters;
 mod document;

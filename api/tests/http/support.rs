@@ -92,13 +92,24 @@ impl Server {
     }
 
     pub async fn with(options: Options) -> Self {
+        Self::with_master(options, 1).await
+    }
+
+    /// An installation with a master key of its own.
+    pub async fn with_master(options: Options, master: u8) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (database, nats) = tokio::join!(testkit::database(), testkit::nats());
         let pool = database.pool();
         journal::migrate(&pool).await.unwrap();
         let stop = CancellationToken::new();
-        let (journal, _appender) =
-            Journal::open(pool.clone(), Arc::new(SystemClock), stop.clone()).await.unwrap();
+        let (journal, _appender) = Journal::open_with_keys(
+            pool.clone(),
+            Arc::new(SystemClock),
+            ring(master),
+            stop.clone(),
+        )
+        .await
+        .unwrap();
         let bus = Bus::connect(BusOptions {
             url: nats.url().to_owned(),
             prefix: String::new(),
@@ -260,6 +271,10 @@ impl Server {
         self.command(tenant, id, ScanCommand::Complete { fence, now }).await;
         id
     }
+}
+
+fn ring(master: u8) -> vault::KeyRing {
+    vault::KeyRing::new([vault::Key::from_slice(&[master; 32]).unwrap()]).unwrap()
 }
 
 /// There is one recorder in a process, whichever test comes first.

@@ -7,6 +7,7 @@ mod error;
 mod installation;
 mod keys;
 mod seal;
+mod values;
 
 use std::sync::Arc;
 

@@ -1,0 +1,152 @@
+//! Who calls an operation of accounts: anybody, or somebody who has signed in.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    ids::{SessionId, UserId},
+    users::own_organization,
+};
+use journal::{Actor, Context};
+use poem::{Request, RequestBody, Result, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+
+use crate::{
+    auth::decide_own,
+    frame::Scope,
+    problem::{Code, Problem},
+    state::App,
+};
+
+const SESSION: &str = "session";
+
+/// Somebody of whom nothing is known but where the request comes from. An address with too many failures
+/// behind it is turned away before anything else.
+pub(crate) struct Client {
+    pub scope: Arc<Scope>,
+    /// What the client calls itself.
+    pub name: Option<String>,
+    actor: Actor,
+}
+
+/// Somebody with an access token whose session is alive.
+pub(crate) struct SignedIn {
+    pub user: UserId,
+    pub session: SessionId,
+    pub client: Client,
+}
+
+impl Client {
+    fn of(request: &Request, actor: Actor) -> Result<(&App, Self), Problem> {
+        let (Some(app), Some(scope)) = (App::of(request), Scope::from_request(request)) else {
+            return Err(Problem::new(Code::Internal, "the request reached no application"));
+        };
+        let name = request.header(header::USER_AGENT).map(ToOwned::to_owned);
+        Ok((app, Self { scope: Arc::clone(scope), name, actor }))
+    }
+
+    /// The context of a command on something of the person's.
+    pub fn context(&self, app: &App, user: UserId) -> Context {
+        let org = own_organization(user);
+        let mut context = Context::new(org, self.actor.clone(), app.journal.clock().new_id());
+        context.metadata = BTreeMap::from([
+            ("request_id".to_owned(), self.scope.request_id.clone()),
+            ("traceparent".to_owned(), self.scope.trace.traceparent().to_owned()),
+        ]);
+        context
+    }
+
+    /// Charges a failure to the client's address: guessing is slow.
+    pub async fn failed(&self, app: &App, problem: Problem) -> Problem {
+        if self.scope.address.is_none() {
+            return problem;
+        }
+        let standing = app.failures.take(&self.scope.address).await;
+        let _ = self.scope.quota.set(standing);
+        if standing.exhausted { standing.problem() } else { problem }
+    }
+
+    async fn check_standing(&self, app: &App) -> Result<(), Problem> {
+        if self.scope.address.is_none() {
+            return Ok(());
+        }
+        let standing = app.failures.peek(&self.scope.address).await;
+        if standing.exhausted { Err(standing.problem()) } else { Ok(()) }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Client {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let (app, client) = Self::of(request, Actor::Anonymous)?;
+        client.check_standing(app).await?;
+        Ok(client)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SignedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some("`Authorization: Bearer <access token>` of somebody who signed in."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(SESSION, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SESSION]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let (app, mut client) = Client::of(request, Actor::Anonymous)?;
+        client.check_standing(app).await?;
+        let (user, session) = match identify(request, app).await {
+            Ok(known) => known,
+            Err(problem) if problem.code == Code::Unauthenticated => {
+                return Err(client.failed(app, problem).await.into());
+            }
+            Err(problem) => return Err(problem.into()),
+        };
+        decide_own(app, request, &client.scope, user)?;
+        client.actor = Actor::User(user);
+        Ok(Self { user, session, client })
+    }
+}
+
+async fn identify(request: &Request, app: &App) -> Result<(UserId, SessionId), Problem> {
+    let refused = |detail| Problem::new(Code::Unauthenticated, detail);
+    let value = request.header(header::AUTHORIZATION);
+    let value = value.ok_or_else(|| refused("no access token was sent; sign in"))?;
+    let token = value
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .ok_or_else(|| {
+        refused("the header `Authorization` does not have the scheme `Bearer`")
+    })?;
+    app.desk().await?.check(app, token.1.trim()).await
+}

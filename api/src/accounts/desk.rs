@@ -1,0 +1,152 @@
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use credentials::{
+    access::{AccessClaims, AccessVerifier, SigningKeys},
+    password::Hasher,
+};
+use domain::{
+    Timestamp,
+    ids::{SessionId, UserId},
+};
+use projections::{TenantScope, sessions};
+use quick_cache::sync::Cache;
+use rand::RngCore;
+use tokio::{sync::OnceCell, time::Instant};
+use vault::LinkKey;
+
+use crate::{
+    problem::{Code, Problem},
+    state::App,
+};
+
+/// Life of an access token.
+pub const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
+const LEEWAY_SECONDS: u32 = 5;
+const SIGNING_KEYS: &str = "access token signing keys";
+
+/// A session that was alive is asked about again after this time, so that one that is ended is refused by
+/// every replica in less than a second.
+const ALIVE_FOR: Duration = Duration::from_millis(500);
+const SESSIONS: usize = 50_000;
+
+/// What accounts need besides the log: made when it is first needed, as it comes from the vault.
+pub(crate) struct Desk {
+    pub hasher: Hasher,
+    pub links: LinkKey,
+    pub index: vault::BlindIndex,
+    pub keys: SigningKeys,
+    verifier: AccessVerifier,
+    issuer: String,
+    audience: String,
+    alive: Cache<SessionId, Instant>,
+}
+
+/// The desk of an app that may not have been asked for it yet.
+#[derive(Default)]
+pub(crate) struct DeskCell(OnceCell<Desk>);
+
+impl DeskCell {
+    pub async fn get(&self, app: &App) -> Result<&Desk, Problem> {
+        self.0.get_or_try_init(|| Desk::open(app)).await
+    }
+}
+
+impl Desk {
+    async fn open(app: &App) -> Result<Self, Problem> {
+        let now = app.journal.clock().now();
+        let make = || SigningKeys::generate(now, &mut rand::rng()).to_secret_bytes();
+        let stored = app.journal.stored_secret(SIGNING_KEYS, make).await?;
+        let keys = SigningKeys::from_secret_bytes(&stored).map_err(|e| Problem::internal(&e))?;
+        let secret = app.journal.secret()?;
+        let options = &app.options;
+        let issuer = options.public_url.as_ref().map_or("millrace", |url| url.as_str()).to_owned();
+        let audience = format!("{}/v1", issuer.trim_end_matches('/'));
+        Ok(Self {
+            hasher: Hasher::new(&options.passwords).map_err(|error| Problem::internal(&error))?,
+            links: secret.link_key(),
+            index: secret.blind_index(),
+            verifier: keys.verifier(&issuer, &audience, LEEWAY_SECONDS),
+            keys,
+            issuer,
+            audience,
+            alive: Cache::new(SESSIONS),
+        })
+    }
+
+    /// An access token, and when it expires.
+    pub fn access_token(
+        &self,
+        app: &App,
+        user: UserId,
+        session: SessionId,
+        signed_in_at: Timestamp,
+    ) -> (String, Timestamp) {
+        let now = app.journal.clock().now();
+        let expires_at = now + TOKEN_LIFE;
+        let token = self.keys.sign(&AccessClaims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: user.to_string(),
+            org: None,
+            sid: session.to_string(),
+            roles: Vec::new(),
+            scope: None,
+            amr: vec!["pwd".to_owned()],
+            auth_time: signed_in_at.timestamp(),
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            exp: expires_at.timestamp(),
+            jti: app.journal.clock().new_id().to_string(),
+        });
+        (token, expires_at)
+    }
+
+    /// Whose token it is, if it holds and its session is alive.
+    pub async fn check(&self, app: &App, token: &str) -> Result<(UserId, SessionId), Problem> {
+        let now = app.journal.clock().now();
+        let refused = |detail: String| Problem::new(Code::Unauthenticated, detail);
+        let claims = self.verifier.verify(token, now).map_err(|e| refused(e.to_string()))?;
+        let ids = claims.sub.parse::<UserId>().ok().zip(claims.sid.parse::<SessionId>().ok());
+        let (user, session) = ids.ok_or_else(|| refused("the token is of nobody".to_owned()))?;
+        if self.is_alive(app, user, session, now).await? {
+            return Ok((user, session));
+        }
+        Err(refused("the session is over; sign in again".to_owned()))
+    }
+
+    async fn is_alive(
+        &self,
+        app: &App,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, Problem> {
+        if self.alive.get(&session).is_some_and(|until| Instant::now() < until) {
+            return Ok(true);
+        }
+        let until = Instant::now() + ALIVE_FOR;
+        let view = app.views.open(sessions::NAME, None, Duration::ZERO).await?;
+        let scope = TenantScope(domain::users::own_organization(user));
+        // A session that has only just started may not be in the view yet.
+        let alive = sessions::is_alive(scope, &view, session, now).await?
+            || super::session::is_alive(app, user, session, now).await?;
+        if alive {
+            self.alive.insert(session, until);
+        }
+        Ok(alive)
+    }
+
+    /// This replica asks about the session again at once.
+    pub fn forget(&self, session: SessionId) {
+        self.alive.remove(&session);
+    }
+}
+
+/// What a link is made of beside the keys.
+pub(super) fn nonce() -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let mut random = [0; 16];
+    rand::rng().fill_bytes(&mut random);
+    URL_SAFE_NO_PAD.encode(random)
+}

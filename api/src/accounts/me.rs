@@ -1,0 +1,150 @@
+use domain::{
+    Pii,
+    ids::{SessionId, UserId},
+    sessions::{ADDRESS, CLIENT},
+    users::{EMAIL, NAME, User, UserCommand, own_organization},
+};
+use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use projections::{TenantScope, sessions, users};
+
+use super::{
+    caller::SignedIn,
+    model::{AccountView, ErasureCertificate, Noted, SessionList, SessionView},
+    noted, password, session,
+};
+use crate::{
+    document::Tag,
+    problem::{Code, Problem},
+    read::{Freshness, Read},
+    state::App,
+};
+
+/// Sessions shown; nobody has more devices.
+const MAX_SESSIONS: u32 = 100;
+
+/// What belongs to whoever has signed in.
+pub(crate) struct Me {
+    pub app: App,
+}
+
+#[derive(Object)]
+pub(crate) struct EraseInput {
+    /// Of the account, once more.
+    pub password: String,
+}
+
+#[OpenApi(tag = "Tag::Accounts")]
+impl Me {
+    /// Read the own account
+    #[oai(path = "/v1/users/me", method = "get", operation_id = "get_me")]
+    async fn get(
+        &self,
+        caller: SignedIn,
+        /// Wait until the answer contains this position of the log.
+        #[oai(name = "Millrace-Min-Position")]
+        fresh: Freshness,
+    ) -> Result<Read<AccountView>, Problem> {
+        let view = fresh.open(&self.app, users::NAME).await?;
+        let row = users::get(scope(caller.user), &view).await?.ok_or_else(Problem::not_found)?;
+        let account = AccountView {
+            id: caller.user.to_string(),
+            email: open(&self.app, caller.user, EMAIL, row.email.as_ref()).await?,
+            name: open(&self.app, caller.user, NAME, row.name.as_ref()).await?,
+            email_verified: row.email_verified,
+            signed_up_at: row.signed_up_at,
+        };
+        Ok(Read::new(account, view.position()))
+    }
+
+    /// List the own sessions
+    ///
+    /// Those that can still be used, newest first.
+    #[oai(path = "/v1/users/me/sessions", method = "get", operation_id = "list_my_sessions")]
+    async fn sessions(
+        &self,
+        caller: SignedIn,
+        /// Wait until the answer contains this position of the log.
+        #[oai(name = "Millrace-Min-Position")]
+        fresh: Freshness,
+    ) -> Result<Read<SessionList>, Problem> {
+        let view = fresh.open(&self.app, sessions::NAME).await?;
+        let now = self.app.journal.clock().now();
+        let rows = sessions::list(scope(caller.user), &view, now, MAX_SESSIONS).await?;
+        let mut sessions = Vec::new();
+        for row in rows {
+            sessions.push(SessionView {
+                id: row.session.to_string(),
+                client: open(&self.app, caller.user, CLIENT, row.client.as_ref()).await?,
+                address: open(&self.app, caller.user, ADDRESS, row.address.as_ref()).await?,
+                started_at: row.started_at,
+                refreshed_at: row.refreshed_at,
+                expires_at: row.expires_at,
+                current: row.session == caller.session,
+            });
+        }
+        Ok(Read::new(SessionList { sessions }, view.position()))
+    }
+
+    /// End one of the own sessions
+    #[oai(path = "/v1/users/me/sessions/:id", method = "delete", operation_id = "end_my_session")]
+    async fn end(&self, caller: SignedIn, id: Path<String>) -> Result<Json<Noted>, Problem> {
+        let id: SessionId = id.0.parse().map_err(|_| Problem::not_found())?;
+        let desk = self.app.desk().await?;
+        session::end(&self.app, desk, &caller.client, caller.user, id).await?;
+        Ok(noted("the session is over"))
+    }
+
+    /// Erase the own account
+    ///
+    /// Destroys the key under which everything personal was sealed: in the log, the stream, the views and
+    /// every copy of them. It cannot be taken back.
+    #[oai(path = "/v1/users/me/erase", method = "post", operation_id = "erase_me")]
+    async fn erase(
+        &self,
+        caller: SignedIn,
+        input: Json<EraseInput>,
+    ) -> Result<Json<ErasureCertificate>, Problem> {
+        let (app, user) = (&self.app, caller.user);
+        let account = session::state::<User>(app, user, &user.to_string()).await?;
+        let (desk, account) = (app.desk().await?, account.map(|account| (user, account)));
+        let right = password::verify(app, &caller.client, desk, account, input.0.password).await?;
+        if right.is_none() {
+            let problem = Problem::new(Code::Unauthenticated, "the password is not right");
+            return Err(caller.client.failed(app, problem).await);
+        }
+        let erased_at = app.journal.clock().now();
+        let command = UserCommand::Erase { now: erased_at };
+        let context = caller.client.context(app, user);
+        let committed = app.execute::<User>(context, user.to_string(), command).await?;
+        app.journal.erase_person(user.uuid()).await?;
+        desk.forget(caller.session);
+        Ok(Json(ErasureCertificate {
+            user_id: user.to_string(),
+            position: committed.position,
+            key_destroyed: app.journal.is_erased(user.uuid()).await?,
+            erased_at,
+        }))
+    }
+}
+
+pub(super) async fn end_all(app: &App, caller: &SignedIn) -> Result<(), Problem> {
+    let command = UserCommand::EndSessionsEverywhere { now: app.journal.clock().now() };
+    let context = caller.client.context(app, caller.user);
+    app.execute::<User>(context, caller.user.to_string(), command).await?;
+    app.desk().await?.forget(caller.session);
+    Ok(())
+}
+
+fn scope(user: UserId) -> TenantScope {
+    TenantScope(own_organization(user))
+}
+
+async fn open(
+    app: &App,
+    user: UserId,
+    name: &str,
+    value: Option<&Pii<String>>,
+) -> Result<Option<String>, Problem> {
+    let Some(value) = value else { return Ok(None) };
+    Ok(app.journal.open_personal(user.uuid(), name, value).await?.known())
+}

@@ -1,0 +1,159 @@
+//! Accounts of people: signing up and in, and what is theirs.
+//!
+//! Nobody learns here whether an address has an account: the answers are the same and take as long, and
+//! what differs is told in a mail. Mails are sent from the log, never from a request. No operation here
+//! takes an `Idempotency-Key`, since the hash of a request that holds a password must not be kept.
+
+mod caller;
+mod desk;
+mod error;
+mod me;
+mod model;
+mod password;
+mod session;
+mod sign_up;
+
+use poem_openapi::{OpenApi, payload::Json};
+
+use crate::{document::Tag, problem::Problem, state::App};
+use caller::{Client, SignedIn};
+pub(crate) use desk::{Desk, DeskCell};
+pub(crate) use me::Me;
+use model::{
+    AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
+};
+
+pub(crate) struct Accounts {
+    pub app: App,
+}
+
+#[OpenApi(tag = "Tag::Accounts")]
+impl Accounts {
+    /// Sign up
+    ///
+    /// A mail to the address holds the link that confirms it. The answer is the same for an address that
+    /// has an account.
+    #[oai(path = "/v1/auth/sign-up", method = "post", operation_id = "sign_up")]
+    async fn sign_up(
+        &self,
+        client: Client,
+        input: Json<SignUpInput>,
+    ) -> Result<Json<Noted>, Problem> {
+        sign_up::sign_up(&self.app, &client, input.0).await?;
+        Ok(noted("a mail with a link to confirm the address is on its way"))
+    }
+
+    /// Confirm an address
+    ///
+    /// By the link of a mail, which works once.
+    #[oai(path = "/v1/auth/verify-email", method = "post", operation_id = "verify_email")]
+    async fn verify_email(
+        &self,
+        client: Client,
+        input: Json<LinkInput>,
+    ) -> Result<Json<Noted>, Problem> {
+        sign_up::verify(&self.app, &client, &input.0.token).await?;
+        Ok(noted("the address is confirmed"))
+    }
+
+    /// Sign in
+    #[oai(path = "/v1/auth/login", method = "post", operation_id = "log_in")]
+    async fn log_in(
+        &self,
+        client: Client,
+        input: Json<LoginInput>,
+    ) -> Result<Json<Tokens>, Problem> {
+        let LoginInput { email, password } = input.0;
+        let (user, state) = password::check(&self.app, &client, &email, password).await?;
+        let desk = self.app.desk().await?;
+        Ok(Json(session::start(&self.app, desk, &client, user, &state).await?))
+    }
+
+    /// Go on with a session
+    ///
+    /// Gives a new access token and a new refresh token. Using a refresh token twice ends the session.
+    #[oai(path = "/v1/auth/refresh", method = "post", operation_id = "refresh_session")]
+    async fn refresh(
+        &self,
+        client: Client,
+        input: Json<RefreshInput>,
+    ) -> Result<Json<Tokens>, Problem> {
+        let desk = self.app.desk().await?;
+        match session::refresh(&self.app, desk, &client, &input.0.refresh_token).await {
+            Err(problem) if problem.code == crate::problem::Code::Unauthenticated => {
+                Err(client.failed(&self.app, problem).await)
+            }
+            other => other.map(Json),
+        }
+    }
+
+    /// Sign out
+    ///
+    /// Ends the session of the access token.
+    #[oai(path = "/v1/auth/logout", method = "post", operation_id = "log_out")]
+    async fn log_out(&self, caller: SignedIn) -> Result<Json<Noted>, Problem> {
+        let desk = self.app.desk().await?;
+        session::end(&self.app, desk, &caller.client, caller.user, caller.session).await?;
+        Ok(noted("the session is over"))
+    }
+
+    /// Sign out everywhere
+    ///
+    /// Ends every session of the person.
+    #[oai(
+        path = "/v1/auth/logout-everywhere",
+        method = "post",
+        operation_id = "log_out_everywhere"
+    )]
+    async fn log_out_everywhere(&self, caller: SignedIn) -> Result<Json<Noted>, Problem> {
+        me::end_all(&self.app, &caller).await?;
+        Ok(noted("every session is over"))
+    }
+
+    /// Ask for a new password
+    ///
+    /// A mail to the address holds the link, if there is an account. The answer is the same if not.
+    #[oai(
+        path = "/v1/auth/password-reset/ask",
+        method = "post",
+        operation_id = "ask_password_reset"
+    )]
+    async fn ask_reset(
+        &self,
+        client: Client,
+        input: Json<AddressInput>,
+    ) -> Result<Json<Noted>, Problem> {
+        password::ask_reset(&self.app, &client, &input.0.email).await?;
+        Ok(noted("if there is an account, a mail with a link is on its way"))
+    }
+
+    /// Choose a new password
+    ///
+    /// By the link of a mail, which works once. Ends every session of the person.
+    #[oai(
+        path = "/v1/auth/password-reset/complete",
+        method = "post",
+        operation_id = "complete_password_reset"
+    )]
+    async fn complete_reset(
+        &self,
+        client: Client,
+        input: Json<NewPasswordInput>,
+    ) -> Result<Json<Noted>, Problem> {
+        let NewPasswordInput { token, password } = input.0;
+        password::complete_reset(&self.app, &client, &token, password).await?;
+        Ok(noted("the new password is chosen; sign in with it"))
+    }
+
+    /// Read the public keys of access tokens
+    ///
+    /// A JSON Web Key Set (RFC 7517).
+    #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "get_token_keys")]
+    async fn keys(&self) -> Result<Json<serde_json::Value>, Problem> {
+        Ok(Json(self.app.desk().await?.keys.jwks()))
+    }
+}
+
+fn noted(message: &str) -> Json<Noted> {
+    Json(Noted { message: message.to_owned() })
+}

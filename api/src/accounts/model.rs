@@ -1,0 +1,98 @@
+use domain::Timestamp;
+use poem_openapi::Object;
+
+#[derive(Object)]
+pub(crate) struct SignUpInput {
+    pub email: String,
+    /// At least 8 characters that are hard to guess.
+    pub password: String,
+    /// What the person is called.
+    pub name: Option<String>,
+}
+
+#[derive(Object)]
+pub(crate) struct LoginInput {
+    pub email: String,
+    pub password: String,
+}
+
+#[derive(Object)]
+pub(crate) struct LinkInput {
+    /// What the link in the mail ends with.
+    pub token: String,
+}
+
+#[derive(Object)]
+pub(crate) struct RefreshInput {
+    pub refresh_token: String,
+}
+
+#[derive(Object)]
+pub(crate) struct AddressInput {
+    pub email: String,
+}
+
+#[derive(Object)]
+pub(crate) struct NewPasswordInput {
+    /// What the link in the mail ends with.
+    pub token: String,
+    /// At least 8 characters that are hard to guess.
+    pub password: String,
+}
+
+/// The same whatever there is about the address.
+#[derive(Object)]
+pub(crate) struct Noted {
+    pub message: String,
+}
+
+#[derive(Object)]
+pub(crate) struct Tokens {
+    /// Sent as `Authorization: Bearer`; a JSON web token signed by Ed25519.
+    pub access_token: String,
+    pub token_type: String,
+    /// Of the access token.
+    pub expires_at: Timestamp,
+    /// Gives new tokens, once. Using it twice ends the session.
+    pub refresh_token: String,
+    pub session_id: String,
+}
+
+#[derive(Object)]
+pub(crate) struct AccountView {
+    pub id: String,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub email_verified: bool,
+    pub signed_up_at: Timestamp,
+}
+
+#[derive(Object)]
+pub(crate) struct SessionView {
+    pub id: String,
+    /// What the client called itself.
+    pub client: Option<String>,
+    /// Where the client was.
+    pub address: Option<String>,
+    pub started_at: Timestamp,
+    pub refreshed_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Whether this request is of this session.
+    pub current: bool,
+}
+
+#[derive(Object)]
+pub(crate) struct SessionList {
+    pub sessions: Vec<SessionView>,
+}
+
+/// What is left to show of an account that was erased.
+#[derive(Object)]
+pub(crate) struct ErasureCertificate {
+    pub user_id: String,
+    /// Of the event in the log that says so.
+    pub position: u64,
+    /// Always: the key under which all personal data was sealed is destroyed.
+    pub key_destroyed: bool,
+    pub erased_at: Timestamp,
+}

@@ -1,0 +1,155 @@
+use credentials::secret_token::{Kind, SecretToken};
+use domain::{
+    Pii, Timestamp,
+    ids::{SessionId, UserId},
+    sessions::{Session, SessionCommand, SessionError, StartSession},
+    users::{User, own_organization},
+};
+
+use super::{Desk, caller::Client, model::Tokens};
+use crate::{
+    problem::{Code, Problem},
+    state::App,
+};
+
+/// Longest name of a client that is kept.
+const MAX_CLIENT_CHARS: usize = 200;
+
+/// Signs a person in whose proof was checked against this state of the account.
+pub(super) async fn start(
+    app: &App,
+    desk: &Desk,
+    client: &Client,
+    user: UserId,
+    state: &User,
+) -> Result<Tokens, Problem> {
+    let session = SessionId::from_uuid(app.journal.clock().new_id());
+    let token = SecretToken::generate(Kind::RefreshToken, &mut rand::rng());
+    let now = app.journal.clock().now();
+    let start = StartSession {
+        user_id: user,
+        epoch: state.session_epoch,
+        token_hash: token.hash().to_string(),
+        client: client.name.as_ref().map(|name| {
+            Pii::plain(name.chars().filter(|c| !c.is_control()).take(MAX_CLIENT_CHARS).collect())
+        }),
+        address: client.scope.address.map(|address| Pii::plain(address.to_string())),
+    };
+    let command = SessionCommand::Start(Box::new(start), now);
+    app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
+    Ok(tokens(app, desk, user, session, &token, now))
+}
+
+/// Uses up a refresh token for a new one.
+pub(super) async fn refresh(
+    app: &App,
+    desk: &Desk,
+    client: &Client,
+    text: &str,
+) -> Result<Tokens, Problem> {
+    let (user, session, token) = parse(text)?;
+    let next = SecretToken::generate(Kind::RefreshToken, &mut rand::rng());
+    let now = app.journal.clock().now();
+    let account = state::<User>(app, user, &user.to_string()).await?.ok_or_else(over)?;
+    let before = state::<Session>(app, user, &session.to_string()).await?.ok_or_else(over)?;
+    if account.session_epoch != before.epoch {
+        return Err(over());
+    }
+    let command = SessionCommand::Refresh {
+        token_hash: token.hash().to_string(),
+        next_hash: next.hash().to_string(),
+        now,
+    };
+    app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
+    // A token that was used before has ended the session, and is no refusal of the command.
+    let after = state::<Session>(app, user, &session.to_string()).await?.ok_or_else(over)?;
+    if after.ended.is_some() {
+        desk.forget(session);
+        return Err(over());
+    }
+    Ok(tokens(app, desk, user, session, &next, before.started_at.unwrap_or(now)))
+}
+
+/// Ends a session of the person. Whether there is such a session is told by the answer.
+pub(super) async fn end(
+    app: &App,
+    desk: &Desk,
+    client: &Client,
+    user: UserId,
+    session: SessionId,
+) -> Result<(), Problem> {
+    let command = SessionCommand::End { now: app.journal.clock().now() };
+    app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
+    desk.forget(session);
+    Ok(())
+}
+
+/// Whether the log says that the session can still be used.
+pub(super) async fn is_alive(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool, Problem> {
+    let Some(found) = state::<Session>(app, user, &session.to_string()).await? else {
+        return Ok(false);
+    };
+    let open = found.ended.is_none() && found.expires_at.is_some_and(|until| now < until);
+    let account = state::<User>(app, user, &user.to_string()).await?;
+    Ok(open && account.is_some_and(|account| account.session_epoch == found.epoch))
+}
+
+/// An aggregate of the person's own organisation.
+pub(super) async fn state<A: domain::Decide>(
+    app: &App,
+    user: UserId,
+    id: &str,
+) -> Result<Option<A>, Problem> {
+    Ok(app.journal.state::<A>(own_organization(user), id).await?.map(|(state, _)| state))
+}
+
+fn tokens(
+    app: &App,
+    desk: &Desk,
+    user: UserId,
+    session: SessionId,
+    refresh: &SecretToken,
+    signed_in_at: Timestamp,
+) -> Tokens {
+    let (access_token, expires_at) = desk.access_token(app, user, session, signed_in_at);
+    Tokens {
+        access_token,
+        token_type: "Bearer".to_owned(),
+        expires_at,
+        refresh_token: format!("{user}.{session}.{}", refresh.expose()),
+        session_id: session.to_string(),
+    }
+}
+
+/// `<user>.<session>.<secret>`.
+fn parse(text: &str) -> Result<(UserId, SessionId, SecretToken), Problem> {
+    let mut parts = text.splitn(3, '.');
+    let mut part = || parts.next().unwrap_or_default();
+    let (user, session, secret) = (part().parse(), part().parse(), part());
+    let secret = SecretToken::parse(Kind::RefreshToken, secret);
+    match (user, session, secret) {
+        (Ok(user), Ok(session), Ok(secret)) => Ok((user, session, secret)),
+        _ => Err(Problem::new(Code::Unauthenticated, "what was sent is not a refresh token")),
+    }
+}
+
+fn over() -> Problem {
+    Problem::new(Code::Unauthenticated, SessionError::Over.to_string())
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotFound => Self::not_found(),
+            SessionError::Exists => Self::internal(&error),
+            SessionError::Over | SessionError::UnknownToken => {
+                Self::new(Code::Unauthenticated, error.to_string())
+            }
+        }
+    }
+}

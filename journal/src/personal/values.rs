@@ -1,0 +1,49 @@
+use vault::Place;
+use zeroize::Zeroizing;
+
+use super::PersonalError;
+use crate::Journal;
+
+impl Journal {
+    /// A secret of the installation under a name, made by `make` when there is none. Of processes that
+    /// make it at the same time, all get the same.
+    pub async fn stored_secret(
+        &self,
+        name: &'static str,
+        make: impl FnOnce() -> Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, PersonalError> {
+        let place = Place { subject: "installation", event: "", field: name };
+        let key = self.secret()?.data_key(name);
+        if let Some(text) = self.stored_text(name).await? {
+            return Ok(key.open(&place, &text)?);
+        }
+        let sealed = key.seal(&place, &make(), &mut rand::rng())?;
+        sqlx::query(
+            "INSERT INTO installation_values (name, sealed, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(name)
+        .bind(sealed)
+        .bind(self.inner.clock.now())
+        .execute(&self.inner.pool)
+        .await?;
+        let text = self.stored_text(name).await?.ok_or(sqlx::Error::RowNotFound)?;
+        Ok(key.open(&place, &text)?)
+    }
+
+    async fn stored_text(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
+        sqlx::query_scalar("SELECT sealed FROM installation_values WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.inner.pool)
+            .await
+    }
+
+    /// The id of the aggregate that holds a claim now.
+    pub async fn claimed_by(&self, kind: &str, key: &str) -> Result<Option<String>, sqlx::Error> {
+        sqlx::query_scalar("SELECT aggregate_id FROM claims WHERE kind = $1 AND key = $2")
+            .bind(kind)
+            .bind(key)
+            .fetch_optional(&self.inner.pool)
+            .await
+    }
+}
