@@ -59,8 +59,12 @@ fn judge(
         second_factor: Some(false),
         ..Circumstances::default()
     };
-    let decision =
-        policies.decide(&access::Request { principal, action, resource, circumstances: &circumstances });
+    let decision = policies.decide(&access::Request {
+        principal,
+        action,
+        resource,
+        circumstances: &circumstances,
+    });
     if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
 }
 
