@@ -25,9 +25,14 @@ pub(super) fn decide(
     key: &ValidKey,
 ) -> Result<(), Problem> {
     let action = asked(app, request)?;
+    if key.was_allowed(action) {
+        return Ok(());
+    }
     let area = action.resource().area();
     let resource = resource(key, area, request.raw_path_param(FIRST_PARAMETER));
-    judge(app, policies, scope, action, principal(key, area), &resource)
+    judge(app, policies, scope, action, principal(key, area), &resource)?;
+    key.note_allowed(action);
+    Ok(())
 }
 
 /// Refuses the request unless whoever has signed in may do what its operation asks for, to what is
@@ -42,7 +47,7 @@ pub(crate) fn decide_own(
     let principal = Principal::User { id: user.to_string(), member: None };
     let named = request.raw_path_param(FIRST_PARAMETER).unwrap_or_default();
     let resource = Resource::of_user(user.to_string()).with_id(named);
-    judge(app, &Policies::built_in(), scope, action, &principal, &resource)
+    judge(app, app.policies.built_in(), scope, action, &principal, &resource)
 }
 
 fn judge(

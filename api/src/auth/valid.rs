@@ -1,4 +1,6 @@
-use access::{Member, Permissions, Principal, Role};
+use std::sync::{Mutex, PoisonError};
+
+use access::{Action, ActionSet, Member, Permissions, Principal, Role};
 use domain::Timestamp;
 use projections::organizations::{ApiKeyRow, FoundKey};
 
@@ -15,6 +17,8 @@ pub(crate) struct ValidKey {
     pub operator: Option<Principal>,
     /// Position of the last event about the policies of its organisation.
     pub policies_position: u64,
+    /// Actions that the house's own policies are known to allow the key.
+    allowed: Mutex<ActionSet>,
     /// When the secret ends that was sent.
     ends: Option<(Timestamp, Ending)>,
 }
@@ -42,7 +46,19 @@ impl ValidKey {
         let ends = [(row.expires_at, Ending::Expired), (replaced, Ending::Replaced)];
         let ends = ends.into_iter().filter_map(|(end, why)| Some((end?, why)));
         let ends = ends.min_by_key(|(end, _)| *end);
-        Some(Self { row, scopes, principal, operator, policies_position, ends })
+        let allowed = Mutex::default();
+        Some(Self { row, scopes, principal, operator, policies_position, allowed, ends })
+    }
+
+    /// Whether the house's own policies, which ask neither for time nor place nor for one resource of
+    /// many, decide alone and have allowed this before.
+    pub fn was_allowed(&self, action: Action) -> bool {
+        let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.policies_position == 0 && allowed.contains(action)
+    }
+
+    pub fn note_allowed(&self, action: Action) {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner).extend([action]);
     }
 
     pub fn check(&self, now: Timestamp) -> Result<(), Problem> {

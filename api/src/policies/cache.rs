@@ -41,6 +41,11 @@ impl PolicyCache {
         Self { built_in: Arc::new(Policies::built_in()), compiled }
     }
 
+    /// The policies of the house alone.
+    pub fn built_in(&self) -> &Policies {
+        &self.built_in
+    }
+
     /// The policies of the organisation, as they were after the event at `changed_at` or later. One
     /// that never had any shares those of the house.
     pub async fn of(
