@@ -68,6 +68,16 @@ impl Client {
         if standing.exhausted { standing.problem() } else { problem }
     }
 
+    /// Charges what anybody may cause to be written and mailed, whoever it is for.
+    pub async fn charge(&self, app: &App) -> Result<(), Problem> {
+        if self.scope.address.is_none() {
+            return Ok(());
+        }
+        let standing = app.failures.take(&self.scope.address).await;
+        let _ = self.scope.quota.set(standing);
+        if standing.exhausted { Err(standing.problem()) } else { Ok(()) }
+    }
+
     async fn check_standing(&self, app: &App) -> Result<(), Problem> {
         if self.scope.address.is_none() {
             return Ok(());

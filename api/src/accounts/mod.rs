@@ -39,6 +39,7 @@ impl Accounts {
         client: Client,
         input: Json<SignUpInput>,
     ) -> Result<Json<Noted>, Problem> {
+        client.charge(&self.app).await?;
         sign_up::sign_up(&self.app, &client, input.0).await?;
         Ok(noted("a mail with a link to confirm the address is on its way"))
     }
@@ -123,6 +124,7 @@ impl Accounts {
         client: Client,
         input: Json<AddressInput>,
     ) -> Result<Json<Noted>, Problem> {
+        client.charge(&self.app).await?;
         password::ask_reset(&self.app, &client, &input.0.email).await?;
         Ok(noted("if there is an account, a mail with a link is on its way"))
     }
