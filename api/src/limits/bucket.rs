@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Quota;
 
-/// However much is told, nobody is kept out for longer.
-const MAX_DEBT: u64 = Quota::MAX_WINDOW.as_nanos() as u64;
+/// However much is told, nobody is kept out for longer than a week.
+const MAX_DEBT: u64 = 7 * Quota::MAX_WINDOW.as_nanos() as u64;
 
 /// A quota in nanoseconds.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ use super::{
 
 const PERIOD: Duration = Duration::from_millis(100);
 /// While NATS is away messages wait for it in the client, and then nobody need know them any more.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the others are told of: `limits.<policy>.<what>`.
 const TAKEN: &str = "taken";
@@ -36,12 +36,14 @@ pub struct ExchangeError(#[source] async_nats::Error);
 impl Exchange {
     /// Hears from now on what the others tell; `replica` is an id nobody else has.
     pub async fn join(limits: Limits, bus: Bus, replica: Uuid) -> Result<Self, ExchangeError> {
-        let wrong = |error: async_nats::Error| ExchangeError(error);
         let subject = bus.subject("limits.*.*");
-        let heard = bus.client().subscribe(subject).await.map_err(|error| wrong(error.into()))?;
-        bus.client().flush().await.map_err(|error| wrong(error.into()))?;
-        limits.0.shared.store(true, Ordering::Relaxed);
-        Ok(Self { limits, bus, replica, heard })
+        let heard = bus.client().subscribe(subject).await;
+        let heard = heard.map_err(|error| ExchangeError(error.into()))?;
+        let mut exchange = Self { limits, bus, replica, heard };
+        let heard_itself = timeout(PATIENCE, exchange.round_trip()).await;
+        heard_itself.map_err(|late| ExchangeError(late.into()))?.map_err(ExchangeError)?;
+        exchange.limits.0.shared.store(true, Ordering::Relaxed);
+        Ok(exchange)
     }
 
     /// Goes on until told to stop. NATS may come and go.
@@ -58,8 +60,29 @@ impl Exchange {
                 },
             }
         }
-        self.tell().await;
         self.limits.0.shared.store(false, Ordering::Relaxed);
+        if !matches!(timeout(PATIENCE, self.leave()).await, Ok(Ok(()))) {
+            tracing::warn!("the limits of the last moment were not shared");
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), async_nats::Error> {
+        self.tell().await;
+        self.round_trip().await
+    }
+
+    /// Until the server has taken everything sent before: a flush ends when it is on its way.
+    async fn round_trip(&mut self) -> Result<(), async_nats::Error> {
+        let nothing = encode(self.replica, &[]);
+        let subject = subject(&self.bus, Policy::User, TAKEN);
+        publish(self.bus.client(), subject, nothing.clone()).await?;
+        while let Some(message) = self.heard.next().await {
+            if message.payload == nothing {
+                break;
+            }
+            self.hear(&message);
+        }
+        Ok(())
     }
 
     async fn tell(&self) {
