@@ -28,9 +28,10 @@ fn spawn(journal: &Journal, request: AppendRequest) -> Told {
     tokio::spawn(async move { journal.append_request(request).await })
 }
 
-async fn until_blocked(pool: &PgPool, sessions: i64) {
+/// Until so many sessions wait for a lock, or the request has been answered.
+async fn until_blocked(pool: &PgPool, sessions: i64, request: &Told) {
     let mut blocked = 0;
-    while blocked < sessions {
+    while blocked < sessions && !request.is_finished() {
         tokio::time::sleep(Duration::from_millis(2)).await;
         blocked = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
@@ -42,7 +43,7 @@ async fn until_blocked(pool: &PgPool, sessions: i64) {
     }
 }
 
-/// A stream that holds the seat, at version 1, on which a release and then another request wait.
+/// A stream that holds the seat, at version 1, on which a release waits and another request comes.
 async fn release_and(next: AppendRequest) -> (TestDatabase, Result<Appended, AppendError>) {
     let (database, journals, _stop) = run::open(2).await;
     let [first, second] = [0, 1].map(|number: usize| journals[number].0.clone());
@@ -52,15 +53,15 @@ async fn release_and(next: AppendRequest) -> (TestDatabase, Result<Appended, App
     let mut hold = pool.begin().await.unwrap();
     sqlx::query("SELECT FROM streams FOR UPDATE").execute(&mut *hold).await.unwrap();
     let release = spawn(&first, step(1, seat(false)));
-    until_blocked(&pool, 1).await;
+    until_blocked(&pool, 1, &release).await;
     let next = spawn(&second, next);
-    until_blocked(&pool, 2).await;
+    until_blocked(&pool, 2, &next).await;
     hold.commit().await.unwrap();
     release.await.unwrap().unwrap();
     (database, next.await.unwrap())
 }
 
-/// It had seen the seat in the stream's own hands, and went on after it was given up.
+/// It sees the seat in the stream's own hands, and must not go on after it was given up.
 #[tokio::test]
 async fn a_claim_that_is_released_meanwhile_is_not_taken_for_held() {
     let (database, told) = release_and(step(2, seat(true))).await;
