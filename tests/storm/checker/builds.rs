@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool};
 
-pub const VIEWS: [&str; 3] = ["scans", "jobs", "organizations"];
+pub const VIEWS: [&str; 5] = ["scans", "jobs", "organizations", "users", "sessions"];
 
 pub enum Comparison {
     /// So many rows.
