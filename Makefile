@@ -16,7 +16,7 @@ test: bootstrap
 # The object store in a bucket. It stands apart from `test` because it builds the clients of the clouds and
 # fetches a server written in Python, which nobody needs who has no bucket.
 test-objects: bootstrap $(S3_SERVER)
-	MILLRACE_TEST_S3=$(S3_SERVER) cargo test --locked --workspace --features millrace/cloud-objects --test e2e buckets
+	TEST_S3_SERVER=$(S3_SERVER) cargo test --locked --workspace --features millrace/cloud-objects --test e2e buckets
 
 $(S3_SERVER): ops/s3-server.txt
 	@ops/bootstrap.sh python3-venv

@@ -1,5 +1,5 @@
 //! The object store in a bucket of an S3-compatible server. `make test-objects` runs it, with such a
-//! server's program in `MILLRACE_TEST_S3`.
+//! server's program in `TEST_S3_SERVER`.
 
 use std::{
     fs,
@@ -25,8 +25,8 @@ struct S3 {
 
 impl S3 {
     async fn start() -> Self {
-        let program = std::env::var_os("MILLRACE_TEST_S3")
-            .expect("MILLRACE_TEST_S3 names the program of an S3-compatible server");
+        let program = std::env::var_os("TEST_S3_SERVER")
+            .expect("TEST_S3_SERVER names the program of an S3-compatible server");
         let mut server = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", "0"])
             .stdin(Stdio::null())
