@@ -28,6 +28,9 @@ pub enum Command {
     /// Show, replay and discard events that a read model could not apply.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Show mails that were not sent yet, and have them tried again.
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Show or rebuild the copy of the log on JetStream.
     #[command(subcommand)]
     Relay(RelayCommand),
@@ -72,11 +75,13 @@ pub enum Role {
     Dispatcher,
     /// Runs jobs.
     Worker,
+    /// Sends mails, and destroys the keys of erased people.
+    Outbox,
 }
 
 impl Role {
-    pub const ALL: [Self; 5] =
-        [Self::Api, Self::Relay, Self::Projector, Self::Dispatcher, Self::Worker];
+    pub const ALL: [Self; 6] =
+        [Self::Api, Self::Relay, Self::Projector, Self::Dispatcher, Self::Worker, Self::Outbox];
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +129,19 @@ pub enum DeadLettersCommand {
         projection: String,
         position: u64,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OutboxCommand {
+    List {
+        /// Only what was given up.
+        #[arg(long)]
+        dead: bool,
+    },
+    /// Try one again at once, or all that were given up.
+    Retry { position: Option<u64> },
+    /// Leave one that was given up undone for good.
+    Discard { position: u64 },
 }
 
 #[derive(Debug, Subcommand)]

@@ -113,6 +113,25 @@ pub async fn read_all(
     Ok(events)
 }
 
+/// Where the events of these types stand between two positions, the latter included.
+pub async fn positions_of(
+    executor: impl PgExecutor<'_>,
+    after: u64,
+    up_to: u64,
+    event_types: &[&str],
+) -> Result<Vec<(u64, String)>, sqlx::Error> {
+    let found: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT position, event_type FROM events
+         WHERE position > $1 AND position <= $2 AND event_type = ANY ($3) ORDER BY position",
+    )
+    .bind(stored(after))
+    .bind(stored(up_to))
+    .bind(event_types)
+    .fetch_all(executor)
+    .await?;
+    Ok(found.into_iter().map(|(position, name)| (position as u64, name)).collect())
+}
+
 /// How many of the next events weigh at most `bytes`, as they are stored; at most `limit`.
 pub async fn count_within(
     executor: impl PgExecutor<'_>,

@@ -12,6 +12,12 @@ pub enum Content {
         link: Link,
         expires_at: Time,
     },
+    /// Somebody signed up with the address of an account, who may be its owner.
+    SignUpRepeated {
+        at: Time,
+        /// Where a forgotten password is replaced.
+        link: Option<Link>,
+    },
     PasswordReset {
         link: Link,
         expires_at: Time,
@@ -54,7 +60,8 @@ impl Content {
             | Self::PasswordReset { link, .. }
             | Self::EmailChange { link, .. }
             | Self::Invitation { link, .. } => Some(link),
-            Self::EmailChanged { link, .. }
+            Self::SignUpRepeated { link, .. }
+            | Self::EmailChanged { link, .. }
             | Self::NewLogin { link, .. }
             | Self::SecondFactorRemoved { link, .. } => link.as_ref(),
             Self::AccountErased { .. } => None,
@@ -69,6 +76,16 @@ impl Content {
                     .line(format!("Please confirm that this is your address for {product}."))
                     .action("Confirm the address", link, Some(*expires_at))
                     .line("If you did not sign up, leave this mail alone: nothing will happen.")
+            }
+            Self::SignUpRepeated { at, link } => {
+                Page::new(format!("You have a {product} account already"))
+                    .line(format!(
+                        "Somebody signed up for {product} with this address on {}. It has an \
+                         account already, which stays as it is.",
+                        date(*at)
+                    ))
+                    .action_if("Choose a new password", link.as_ref())
+                    .line("If it was not you, leave this mail alone: nothing will happen.")
             }
             Self::PasswordReset { link, expires_at } => {
                 Page::new(format!("Choose a new password for {product}"))

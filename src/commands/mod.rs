@@ -7,6 +7,7 @@ pub mod engine;
 mod keys;
 mod migrate;
 mod organizations;
+mod outbox;
 mod projections;
 mod relay;
 mod schemas;
@@ -44,6 +45,7 @@ async fn dispatch(config: Config, command: Command) -> anyhow::Result<ExitCode> 
         Command::Migrate => migrate::run(&config).await,
         Command::Projections(command) => projections::run(&config, command).await,
         Command::DeadLetters(command) => dead_letters::run(&config, command).await,
+        Command::Outbox(command) => outbox::run(&config, command).await,
         Command::Relay(command) => relay::run(&config, command).await,
         Command::Organizations(command) => organizations::run(&config, command).await,
         Command::Keys(command) => keys::run(&config, command).await,

@@ -8,6 +8,7 @@ mod faults;
 mod jobs;
 mod layers;
 mod log;
+mod mail;
 mod nats;
 mod objects;
 mod projections;
@@ -33,6 +34,7 @@ pub use self::{
     faults::Faults,
     jobs::Jobs,
     log::{Format, Log},
+    mail::{Mail, StartTls},
     nats::Nats,
     objects::Objects,
     projections::Projections,
@@ -61,6 +63,7 @@ pub struct Config {
     pub relay: Relay,
     pub projections: Projections,
     pub vault: Vault,
+    pub mail: Mail,
 }
 
 impl Config {
@@ -90,6 +93,7 @@ impl Config {
             relay: layers.section(&mut faults),
             projections: layers.section(&mut faults),
             vault: layers.section(&mut faults),
+            mail: layers.section(&mut faults),
         };
         layers.refuse_rest(&mut faults);
         config.check_together(&mut faults);

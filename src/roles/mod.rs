@@ -3,6 +3,7 @@
 mod api;
 mod housekeeping;
 mod open_files;
+mod outbox;
 pub mod projector;
 mod relay;
 mod worker;
@@ -96,6 +97,13 @@ impl Running {
         if has(Role::Worker) {
             self.begin("worker", seconds(config.jobs.drain_timeout_s), async |stop| {
                 worker::start(installation, config, stop).await
+            })
+            .await?;
+        }
+        if has(Role::Outbox) {
+            let api = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+            self.begin("outbox", Duration::ZERO, async |stop| {
+                outbox::start(installation, config, api, stop)
             })
             .await?;
         }

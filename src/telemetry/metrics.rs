@@ -31,7 +31,7 @@ const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
     ("job_run_seconds", JOB_SECONDS, "One attempt."),
 ];
 
-const COUNTERS: [(&str, &str); 13] = [
+const COUNTERS: [(&str, &str); 14] = [
     ("append_conflicts_total", "Appends refused because the stream had moved on."),
     ("bus_disconnects_total", "Connections to NATS lost."),
     ("bus_slow_consumers_total", "NATS subscriptions that lost messages for being slow."),
@@ -44,13 +44,14 @@ const COUNTERS: [(&str, &str); 13] = [
     ("job_retries_total", "Attempts after the first."),
     ("jobs_swept_total", "Running attempts ended because their worker was gone or stuck."),
     ("log_lines_dropped_total", "Output lines of jobs that could not be kept."),
+    ("mails_sent_total", "Mails handed to the mail server, or put into the folder."),
     ("projection_events_total", "Events applied to a read model."),
     ("relay_consumers_reset_total", "Consumers set back because the stream had lost data."),
     ("relay_published_total", "Events put on the stream."),
     ("relay_stream_losses_total", "Times the stream was found behind what it had."),
 ];
 
-const GAUGES: [(&str, &str); 11] = [
+const GAUGES: [(&str, &str); 13] = [
     ("append_queue_depth", "Requests waiting for the appender."),
     (
         "http_connections",
@@ -67,6 +68,8 @@ const GAUGES: [(&str, &str); 11] = [
         "Jobs that wait for an attempt, released ones and those put off included.",
     ),
     ("jobs_running", "Jobs running in this process."),
+    ("outbox_backlog", "Mails and erasures that are still to be done."),
+    ("outbox_dead_letters", "Mails given up; `millrace outbox list --dead` shows them."),
     ("sse_clients", "Live event streams open."),
 ];
 

@@ -10,10 +10,12 @@ mod database;
 mod mutation;
 mod scratch;
 mod servers;
+mod sink;
 
 pub use database::{TestDatabase, database};
 pub use mutation::{cases, misshapen, mutated, odd_text};
 pub use servers::{TestNats, TestPostgres, nats, postgres};
+pub use sink::{ArrivedMail, MailSink};
 
 /// The programs to run, by the same variables as the product: `MILLRACE_DATABASE__BINARIES` (a
 /// folder) and `MILLRACE_NATS__BINARY` (a file).

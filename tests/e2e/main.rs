@@ -5,6 +5,7 @@
 #[cfg(feature = "cloud-objects")]
 mod buckets;
 mod installation;
+mod mails;
 mod operator;
 mod roles;
 mod scans;

@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("mail", &[]),
     ("projections", &["domain", "journal"]),
     ("api", &["access", "credentials", "domain", "journal", "projections", "vault"]),
-    ("workers", &["domain", "engines", "journal", "projections"]),
+    ("workers", &["domain", "engines", "journal", "mail", "projections", "vault"]),
     ("testkit", &["embedded"]),
     ("vault", &[]),
     (
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "embedded",
             "engines",
             "journal",
+            "mail",
             "projections",
             "vault",
             "workers",

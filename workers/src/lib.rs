@@ -7,6 +7,7 @@ pub mod advisories;
 pub mod checkout;
 pub mod dispatcher;
 mod hidden;
+pub mod outbox;
 mod queue;
 pub mod runtime;
 pub mod sandbox;

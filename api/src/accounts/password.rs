@@ -2,7 +2,7 @@ use credentials::password::Verdict;
 use domain::{
     Pii,
     ids::UserId,
-    users::{PASSWORD_HASH, User, UserCommand, UserError},
+    users::{PASSWORD_HASH, RESET_LINK, User, UserCommand, UserError},
 };
 use tokio::time::Instant;
 
@@ -17,8 +17,6 @@ use crate::{
     problem::{Code, Problem},
     state::App,
 };
-
-pub(super) const RESET: &str = "reset password";
 
 /// The account of an address, if the password is its own and the address is confirmed. An address without
 /// an account takes as long as a wrong password.
@@ -121,7 +119,8 @@ pub(super) async fn complete_reset(
     password: String,
 ) -> Result<(), Problem> {
     let desk = app.desk().await?;
-    let Some((user, nonce)) = by_link(app, RESET, token, |user| user.reset.as_ref()).await? else {
+    let Some((user, nonce)) = by_link(app, RESET_LINK, token, |user| user.reset.as_ref()).await?
+    else {
         return Err(client.failed(app, UserError::Link.into()).await);
     };
     let hash = desk.hasher.choose(password.into(), Vec::new(), &mut rand_core()).await?;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use domain::{
     Pii,
     ids::UserId,
-    users::{EMAIL_CLAIM, OpenLink, SignUp, User, UserCommand, UserError},
+    users::{EMAIL_CLAIM, OpenLink, SignUp, User, UserCommand, UserError, VERIFY_LINK},
 };
 use tokio::time::Instant;
 use vault::NormalEmail;
@@ -13,9 +13,6 @@ use crate::{
     problem::{Code, Problem},
     state::App,
 };
-
-/// Purposes of links, which are a part of what their tokens are made of.
-pub(super) const VERIFY: &str = "verify email";
 
 /// Answers that must not tell whether there is an account take this long, whatever is done meanwhile.
 pub(super) const SAME_TIME: Duration = Duration::from_millis(300);
@@ -61,7 +58,7 @@ async fn repeat(app: &App, client: &Client, user: UserId) -> Result<(), Problem>
 }
 
 pub(super) async fn verify(app: &App, client: &Client, token: &str) -> Result<(), Problem> {
-    let found = by_link(app, VERIFY, token, |user| user.verification.as_ref()).await?;
+    let found = by_link(app, VERIFY_LINK, token, |user| user.verification.as_ref()).await?;
     let Some((user, nonce)) = found else {
         return Err(client.failed(app, UserError::Link.into()).await);
     };

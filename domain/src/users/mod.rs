@@ -32,6 +32,10 @@ pub const EMAIL: &str = "email";
 pub const NAME: &str = "name";
 pub const PASSWORD_HASH: &str = "password_hash";
 
+/// Purposes of links, which are a part of what their tokens are made of.
+pub const VERIFY_LINK: &str = "verify email";
+pub const RESET_LINK: &str = "reset password";
+
 /// How long the link that confirms an address works.
 pub const VERIFICATION_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// How long the link that lets choose a new password works.

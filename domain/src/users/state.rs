@@ -10,6 +10,7 @@ pub struct User {
     pub email: Option<Pii<String>>,
     pub email_index: String,
     pub email_verified: bool,
+    pub name: Option<Pii<String>>,
     pub password_hash: Option<Pii<String>>,
     /// The link that confirms the address, while there is one that works.
     pub verification: Option<OpenLink>,
@@ -38,10 +39,11 @@ impl Decide for User {
 
     fn evolve(&mut self, event: &UserEvent) {
         match event {
-            UserEvent::SignedUp { user_id, email, email_index, password_hash, .. } => {
+            UserEvent::SignedUp { user_id, email, email_index, name, password_hash, .. } => {
                 self.id = Some(*user_id);
                 self.email = Some(email.clone());
                 self.email_index = email_index.clone();
+                self.name = name.clone();
                 self.password_hash = Some(password_hash.clone());
             }
             UserEvent::SignUpRepeated { repeated_at } => self.mailed_at = Some(*repeated_at),

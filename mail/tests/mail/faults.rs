@@ -4,8 +4,8 @@ use mail::{Error, Mailer, Sent, SmtpOptions};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::sink::Sink;
 use crate::support::{SECRET, mail_to, mailer, options, sender};
+use testkit::MailSink as Sink;
 
 fn tells_nothing(error: &Error) {
     let text = format!("{error} {error:?}").to_lowercase();

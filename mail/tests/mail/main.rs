@@ -4,7 +4,6 @@
 
 mod faults;
 mod folder;
-mod sink;
 mod smtp;
 mod support;
 mod words;

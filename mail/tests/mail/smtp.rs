@@ -1,7 +1,7 @@
 use mail::{Error, Mailer, Sent, SmtpOptions, StartTls};
 
-use crate::sink::Sink;
 use crate::support::{ID, mail_to, mailer, options, sender};
+use testkit::MailSink as Sink;
 
 const LOGIN: Option<[&str; 2]> = Some(["post@mill.example", "p:w"]);
 

@@ -59,6 +59,7 @@ fn all() -> Vec<Content> {
     let (expires_at, name) = (at(), Name::new("<b>Zoë</b> & \"Sons\""));
     vec![
         Content::VerifyEmail { link: link(), expires_at },
+        Content::SignUpRepeated { at: at(), link: Some(link()) },
         Content::PasswordReset { link: link(), expires_at },
         Content::EmailChange { link: link(), expires_at },
         Content::EmailChanged { at: at(), link: Some(link()) },

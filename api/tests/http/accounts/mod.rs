@@ -10,7 +10,7 @@ use std::time::Duration;
 use api::Options;
 use domain::{
     ids::UserId,
-    users::{User, own_organization},
+    users::{RESET_LINK, User, VERIFY_LINK, own_organization},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Server, send, soon, with_json};
 
 const PASSWORD: &str = "violet anchor meadow 7";
-const WORDS: [&str; 2] = ["verify email", "reset password"];
 
 /// Quick to hash, so that a test takes no longer than what it is about.
 fn options(failures_per_minute: u32) -> Options {
@@ -99,10 +98,9 @@ impl Server {
         let token = |purpose: &str, nonce: &str| {
             format!("{id}.{}", links.token(purpose, &id, nonce).expose())
         };
-        let [verify, reset] = WORDS;
         [
-            state.verification.map(|open| token(verify, &open.nonce)),
-            state.reset.map(|open| token(reset, &open.nonce)),
+            state.verification.map(|open| token(VERIFY_LINK, &open.nonce)),
+            state.reset.map(|open| token(RESET_LINK, &open.nonce)),
         ]
     }
 

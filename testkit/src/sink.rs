@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::Stdio;
 
@@ -8,10 +10,10 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mail/sink.py");
+const SCRIPT: &str = include_str!("sink.py");
 
-/// A server in a process of its own, gone with the test.
-pub struct Sink {
+/// An SMTP server in a process of its own, gone with the test.
+pub struct MailSink {
     pub port: u16,
     /// What to trust, where it speaks TLS.
     pub roots: Vec<u8>,
@@ -22,7 +24,7 @@ pub struct Sink {
 
 /// A mail as it arrived.
 #[derive(Debug, Deserialize)]
-pub struct Arrived {
+pub struct ArrivedMail {
     pub from: String,
     pub to: Vec<String>,
     pub content: String,
@@ -31,7 +33,7 @@ pub struct Arrived {
     pub user: Option<String>,
 }
 
-impl Sink {
+impl MailSink {
     pub async fn plain() -> Self {
         Self::start("none", None).await
     }
@@ -43,7 +45,7 @@ impl Sink {
         let roots = certificate(&file);
         let settings = json!({ "tls": tls, "login": login, "certificate": file });
         let mut process = Command::new("/usr/bin/python3")
-            .args(["-I", SCRIPT, &settings.to_string()])
+            .args(["-I", "-c", SCRIPT, &settings.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -56,7 +58,7 @@ impl Sink {
         Self { port, roots, lines, _folder: folder, _process: process }
     }
 
-    pub async fn next(&mut self) -> Arrived {
+    pub async fn next(&mut self) -> ArrivedMail {
         let line = self.lines.next_line().await.unwrap().expect("the SMTP server ended");
         serde_json::from_str(&line).unwrap()
     }

@@ -1,0 +1,92 @@
+//! What an event asks for, and doing it.
+
+use domain::{Event, ids::UserId, users::UserEvent};
+use journal::Recorded;
+use mail::{Mail, Sent};
+use uuid::Uuid;
+
+use super::{Outbox, error::Failure, letters, store::Item};
+
+const ERASED: &str = "user.erased";
+
+/// Events that ask for something.
+pub(super) const ASKED: &[&str] = &[
+    ERASED,
+    "user.email_verification_asked",
+    "user.password_reset_asked",
+    "user.sign_up_repeated",
+];
+
+pub(crate) enum Effect {
+    Mail(Box<Mail>),
+    DestroyKey(Uuid),
+    /// It is not asked for any more, for this reason.
+    Nothing(&'static str),
+}
+
+/// Whether it is tried until it is done, however often it failed.
+pub(super) fn is_due_for_ever(event_type: &str) -> bool {
+    event_type == ERASED
+}
+
+pub(super) async fn carry_out(outbox: &Outbox, item: &Item) -> Result<(), Failure> {
+    let recorded = outbox.journal.at(item.position).await?;
+    let recorded = recorded.ok_or_else(|| Failure::Fail("the log has no such event".to_owned()))?;
+    for event in recorded.decode()? {
+        match effect_of(outbox, &recorded, &event).await? {
+            Effect::Mail(mail) => send(outbox, item, &mail).await?,
+            Effect::DestroyKey(person) => {
+                outbox.journal.erase_person(person).await?;
+            }
+            Effect::Nothing(why) => {
+                tracing::debug!(position = item.position, event = item.event_type, why, "left out");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn effect_of(outbox: &Outbox, recorded: &Recorded, event: &Event) -> Result<Effect, Failure> {
+    match event {
+        Event::User(event) => {
+            let user = recorded.aggregate_id.parse::<UserId>();
+            let user = user.map_err(|error| Failure::Fail(error.to_string()))?;
+            match event {
+                UserEvent::Erased { .. } => Ok(Effect::DestroyKey(user.uuid())),
+                event => letters::to_user(outbox, user, recorded, event).await,
+            }
+        }
+        Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {
+            Ok(Effect::Nothing("events of its kind ask for nothing"))
+        }
+    }
+}
+
+async fn send(outbox: &Outbox, item: &Item, mail: &Mail) -> Result<(), Failure> {
+    let sent = outbox.options.mailer.send(mail).await?;
+    metrics::counter!("mails_sent_total").increment(1);
+    match sent {
+        Sent::Accepted => {
+            tracing::info!(position = item.position, event = item.event_type, "a mail was sent");
+        }
+        // Nobody gets these mails: whoever runs the installation finds the link here.
+        Sent::Kept { file, link } => {
+            let link = link.as_ref().map(mail::Link::expose);
+            let file = file.display();
+            tracing::info!(event = item.event_type, %file, link, "a mail was put into the folder");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_followed_is_in_the_catalogue() {
+        for name in ASKED {
+            assert!(domain::event::catalogue().any(|known| known.name == *name), "{name}");
+        }
+    }
+}
