@@ -69,6 +69,7 @@ actions! {
 
     AuditRead = "audit:read" on Audit, "read the audit log";
     AuditExport = "audit:export" on Audit, "export the audit log";
+    AuditReadPersonal = "audit:read_personal" on Audit, "see personal data in the audit log";
 
     ScansCreate = "scans:create" on Scan, "ask for a scan";
     ScansRead = "scans:read" on Scan, "read scans, their logs and reports";

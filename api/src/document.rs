@@ -32,6 +32,8 @@ pub(crate) enum Tag {
     ApiKeys,
     /// What the organisation allows and denies beside the roles of the house.
     Policies,
+    /// Who did what to what, from where and because of what.
+    Audit,
     /// Events that a view could not apply, and those of the same resource that wait behind them.
     DeadLetters,
     /// The views and their builds. They are the whole installation's.

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod auth;
 mod command;
 mod dead_letters;
@@ -43,6 +44,7 @@ type Apis = (
     events::Events,
     api_keys::ApiKeys,
     policies::Policies,
+    audit::AuditLog,
     dead_letters::DeadLetters,
     projections::Projections,
     health::Health,
@@ -61,6 +63,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         events::Events { app: app.clone() },
         api_keys::ApiKeys { app: app.clone() },
         policies::Policies { app: app.clone() },
+        audit::AuditLog { app: app.clone() },
         dead_letters::DeadLetters { app: app.clone() },
         projections::Projections { app: app.clone() },
         health::Health::new(app.clone()),

@@ -26,6 +26,9 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("get_policy", Action::PoliciesRead),
     ("change_policy", Action::PoliciesUpdate),
     ("remove_policy", Action::PoliciesDelete),
+    ("list_audit_entries", Action::AuditRead),
+    ("list_my_audit_entries", Action::UsersRead),
+    ("list_all_audit_entries", Action::AdminAuditRead),
     // They are events of the organisation. Those of all are the platform's, see `Caller::reach`.
     ("list_dead_letters", Action::EventsRead),
     ("get_dead_letter", Action::EventsRead),

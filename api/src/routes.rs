@@ -20,26 +20,28 @@ pub(crate) struct Route {
     pub pattern: String,
     /// Methods, as the header `Allow` lists them.
     pub allow: HeaderValue,
-    /// What each method asks for.
-    actions: Vec<(Method, Action)>,
+    /// The operation behind each method, and what it asks for.
+    operations: Vec<(Method, &'static str, Action)>,
 }
 
 impl Route {
-    pub fn action(&self, method: &Method) -> Option<Action> {
-        self.actions.iter().find(|(known, _)| known == method).map(|(_, action)| *action)
+    pub fn operation(&self, method: &Method) -> Option<(&'static str, Action)> {
+        let found = self.operations.iter().find(|(known, ..)| known == method);
+        found.map(|(_, id, action)| (*id, *action))
     }
 }
 
 impl Routes {
     pub fn of<T: OpenApi>() -> Self {
         let mut methods: HashMap<String, Vec<&'static str>> = HashMap::new();
-        let mut actions: HashMap<String, Vec<(Method, Action)>> = HashMap::new();
+        let mut operations: HashMap<String, Vec<(Method, &'static str, Action)>> = HashMap::new();
         for path in T::meta().into_iter().flat_map(|api| api.paths) {
             let known = methods.entry(path.path.clone()).or_default();
-            let asked = actions.entry(path.path).or_default();
+            let asked = operations.entry(path.path).or_default();
             for operation in path.operations {
-                let action = operation.operation_id.and_then(operations::action);
-                asked.extend(action.map(|action| (operation.method.clone(), action)));
+                let id = operation.operation_id;
+                let found = id.and_then(|id| Some((id, operations::action(id)?)));
+                asked.extend(found.map(|(id, action)| (operation.method.clone(), id, action)));
                 known.extend(match operation.method {
                     Method::GET => &["GET", "HEAD"][..],
                     Method::POST => &["POST"],
@@ -56,8 +58,8 @@ impl Routes {
                     methods.sort_unstable();
                     let allow = HeaderValue::try_from(methods.join(", "));
                     let allow = allow.unwrap_or(HeaderValue::from_static(""));
-                    let actions = actions.remove(&pattern).unwrap_or_default();
-                    (routed(&pattern), Route { pattern, allow, actions })
+                    let operations = operations.remove(&pattern).unwrap_or_default();
+                    (routed(&pattern), Route { pattern, allow, operations })
                 })
                 .collect(),
         )

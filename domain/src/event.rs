@@ -6,6 +6,7 @@ use cqrs_es::DomainEvent;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    Decide, PersonalField,
     jobs::JobChange,
     organizations::{self, OrganizationEvent},
     scans::{self, ScanEvent},
@@ -79,6 +80,18 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
     }
 }
 
+/// The part of its aggregate that an event of this type is about: what it is, and the field of the
+/// payload with its id. None for an event about the aggregate itself.
+pub fn part(event_type: &str) -> Option<(&'static str, &'static str)> {
+    const PARTS: [(&str, &str, &str); 3] = [
+        ("organization.api_key_", "api_key", "key_id"),
+        ("organization.policy_", "policy", "policy_id"),
+        ("organization.member_", "member", "user_id"),
+    ];
+    let found = PARTS.iter().find(|(prefix, ..)| event_type.starts_with(prefix));
+    found.map(|(_, kind, field)| (*kind, *field))
+}
+
 /// Today's events for one stored payload, of one aggregate's own type.
 pub fn decode_as<E: DeserializeOwned>(
     event_type: &str,
@@ -136,6 +149,16 @@ impl Event {
         match self {
             Self::Organization(_) | Self::Session(_) | Self::User(_) => None,
             Self::Scan(event) => event.job_change(),
+        }
+    }
+
+    /// Shows each personal field of the event, as [`Decide::personal`] does.
+    pub fn personal(&mut self, visit: &mut dyn FnMut(PersonalField<'_>)) {
+        match self {
+            Self::Organization(event) => organizations::Organization::personal(event, visit),
+            Self::Scan(event) => scans::Scan::personal(event, visit),
+            Self::Session(event) => sessions::Session::personal(event, visit),
+            Self::User(event) => users::User::personal(event, visit),
         }
     }
 

@@ -49,6 +49,9 @@ pub trait PersonalValue {
     fn plain_json(&self) -> Result<Option<Vec<u8>>, serde_json::Error>;
 
     fn seal(&mut self, sealed: Sealed);
+
+    /// What it is when it is sealed.
+    fn when_sealed(&self) -> Option<&Sealed>;
 }
 
 impl<T> Pii<T> {
@@ -84,6 +87,10 @@ impl<T: Serialize> PersonalValue for Pii<T> {
 
     fn seal(&mut self, sealed: Sealed) {
         self.0 = Value::Sealed(sealed);
+    }
+
+    fn when_sealed(&self) -> Option<&Sealed> {
+        self.as_sealed()
     }
 }
 

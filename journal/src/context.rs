@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use domain::ids::{ApiKeyId, OrganizationId, UserId};
 use uuid::Uuid;
@@ -37,11 +37,26 @@ pub struct Context {
     pub correlation_id: Uuid,
     /// The event that led to the command, if one did.
     pub causation_id: Option<Uuid>,
-    /// Kept with the events: `request_id`, `traceparent`.
+    /// The person or key for whom a part of the platform acts.
+    pub on_behalf_of: Option<Actor>,
+    /// Where the command came from.
+    pub origin: Option<Origin>,
+    /// Kept with the events: `request_id`, `traceparent`, `operation`.
     pub metadata: BTreeMap<String, String>,
     pub idempotency: Option<IdempotencyKey>,
     /// The version the caller has seen. A command on another one is refused, never retried.
     pub expected_version: Option<u64>,
+}
+
+/// Where a command came from, which tells about whoever gave it.
+///
+/// Of a person it is sealed under their key. Of anybody else only the network is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub address: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    /// Whose it is, where the actor does not say so.
+    pub person: Option<UserId>,
 }
 
 /// A key chosen by the client under which a command takes effect once.
@@ -59,6 +74,8 @@ impl Context {
             actor,
             correlation_id,
             causation_id: None,
+            on_behalf_of: None,
+            origin: None,
             metadata: BTreeMap::new(),
             idempotency: None,
             expected_version: None,

@@ -159,7 +159,10 @@ impl Journal {
         for (event_id, event) in ids.iter().zip(&mut events) {
             self.seal::<A>(*event_id, event).await?;
         }
-        let request = self.request::<A>(context, id, loaded.version, &ids, &events)?;
+        let mut request = self.request::<A>(context, id, loaded.version, &ids, &events)?;
+        if !events.is_empty() {
+            self.add_origin(context, request.command_id, &mut request.metadata).await?;
+        }
         let appended = self.inner.appender.append(request).await?;
         if events.is_empty() {
             return Ok(committed(id, loaded, Outcome::AlreadyApplied));

@@ -30,12 +30,12 @@ use tokio_util::sync::CancellationToken;
 pub use append::{AppendError, AppendRequest, Appended, NewEvent, StoredResult};
 pub use bus::{Bus, BusError, BusOptions};
 pub use clock::{Clock, SystemClock};
-pub use context::{Actor, Context, IdempotencyKey};
+pub use context::{Actor, Context, IdempotencyKey, Origin};
 pub use execute::{Committed, ExecuteError, Outcome};
 pub use load::LoadError;
 pub use log_archive::LogArchive;
 pub use logs::LogStream;
-pub use personal::{Personal, PersonalError};
+pub use personal::{Personal, PersonalError, origin};
 pub use read::{Filter, MAX_PAGE, ReadError, Recorded, count_within, positions_of, read_all};
 pub use store::{AggregateContext, JournalStore};
 

@@ -14,6 +14,8 @@ pub(crate) enum List {
     DeadLetters = 4,
     ApiKeys = 5,
     Policies = 6,
+    // Numbers in between belong to lists of other areas.
+    Audit = 40,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! in one transaction. Nothing here has an effect outside the tables, so every view can be built
 //! again at any time.
 
+pub mod audit;
 mod cursor;
 pub mod dead_letters;
 mod event;
@@ -38,6 +39,7 @@ const PROJECTIONS: &[&dyn projection::Projection] = &[
     &jobs::Jobs,
     &users::Users,
     &sessions::Sessions,
+    &audit::Audit,
 ];
 
 /// The name of every read model, with the version of the code that folds it.

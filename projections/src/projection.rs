@@ -23,6 +23,11 @@ pub(crate) trait Projection: Send + Sync + 'static {
     /// The aggregate types whose events it folds; `None` for all.
     fn aggregates(&self) -> Option<&'static [&'static str]>;
 
+    /// Whether an event that this code cannot read belongs into it all the same.
+    fn takes_unreadable(&self) -> bool {
+        false
+    }
+
     /// Folds events, in order, into the tables of `schema`, in a few statements for all of them.
     async fn apply(
         &self,

@@ -1,6 +1,6 @@
 //! Who calls an operation of accounts: anybody, or somebody who has signed in.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::{
     ids::{SessionId, UserId},
@@ -14,7 +14,7 @@ use poem_openapi::{
 };
 
 use crate::{
-    auth::decide_own,
+    auth::{decide_own, note_operation},
     frame::Scope,
     problem::{Code, Problem},
     state::App,
@@ -43,6 +43,7 @@ impl Client {
         let (Some(app), Some(scope)) = (App::of(request), Scope::from_request(request)) else {
             return Err(Problem::new(Code::Internal, "the request reached no application"));
         };
+        note_operation(app, request, scope);
         let name = request.header(header::USER_AGENT).map(ToOwned::to_owned);
         Ok((app, Self { scope: Arc::clone(scope), name, actor }))
     }
@@ -51,10 +52,8 @@ impl Client {
     pub fn context(&self, app: &App, user: UserId) -> Context {
         let org = own_organization(user);
         let mut context = Context::new(org, self.actor.clone(), app.journal.clock().new_id());
-        context.metadata = BTreeMap::from([
-            ("request_id".to_owned(), self.scope.request_id.clone()),
-            ("traceparent".to_owned(), self.scope.trace.traceparent().to_owned()),
-        ]);
+        context.metadata = self.scope.metadata();
+        context.origin = Some(self.scope.origin(Some(user)));
         context
     }
 

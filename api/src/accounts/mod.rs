@@ -16,7 +16,8 @@ mod sign_up;
 use poem_openapi::{OpenApi, payload::Json};
 
 use crate::{document::Tag, problem::Problem, state::App};
-use caller::{Client, SignedIn};
+use caller::Client;
+pub(crate) use caller::SignedIn;
 pub(crate) use desk::{Desk, DeskCell};
 pub(crate) use me::Me;
 use model::{

@@ -6,7 +6,7 @@ use access::{
 use domain::ids::UserId;
 use poem::{PathPattern, Request};
 
-use super::ValidKey;
+use super::{Caller, ValidKey};
 use crate::{
     frame::Scope,
     problem::{Code, Problem},
@@ -24,7 +24,7 @@ pub(super) fn decide(
     scope: &Scope,
     key: &ValidKey,
 ) -> Result<(), Problem> {
-    let action = asked(app, request)?;
+    let action = asked(app, request, scope)?;
     if key.was_allowed(action) {
         return Ok(());
     }
@@ -43,7 +43,7 @@ pub(crate) fn decide_own(
     scope: &Scope,
     user: UserId,
 ) -> Result<(), Problem> {
-    let action = asked(app, request)?;
+    let action = asked(app, request, scope)?;
     let principal = Principal::User { id: user.to_string(), member: None };
     let named = request.raw_path_param(FIRST_PARAMETER).unwrap_or_default();
     let resource = Resource::of_user(user.to_string()).with_id(named);
@@ -58,26 +58,48 @@ fn judge(
     principal: &Principal,
     resource: &Resource,
 ) -> Result<(), Problem> {
+    let decision = weigh(app, policies, scope, action, principal, resource);
+    if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
+}
+
+fn weigh(
+    app: &App,
+    policies: &Policies,
+    scope: &Scope,
+    action: Action,
+    principal: &Principal,
+    resource: &Resource,
+) -> Decision {
     let circumstances = Circumstances {
         time: Some(app.journal.clock().now()),
         address: scope.address,
         second_factor: Some(false),
         ..Circumstances::default()
     };
-    let decision = policies.decide(&access::Request {
-        principal,
-        action,
-        resource,
-        circumstances: &circumstances,
-    });
-    if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
+    policies.decide(&access::Request { principal, action, resource, circumstances: &circumstances })
 }
 
-fn asked(app: &App, request: &Request) -> Result<Action, Problem> {
-    let route = request.data::<PathPattern>().and_then(|pattern| app.routes.get(&pattern.0));
-    route
-        .and_then(|route| route.action(request.method()))
+/// Whether the caller may do something else too, to what is its organisation's. The operation goes on
+/// either way.
+pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bool, Problem> {
+    let key = &caller.valid;
+    let policies = app.policies.of(app, caller.org, key.policies_position).await?;
+    let area = action.resource().area();
+    let (principal, resource) = (principal(key, area), resource(key, area, None));
+    Ok(weigh(app, &policies, &caller.scope, action, principal, &resource).allowed)
+}
+
+fn asked(app: &App, request: &Request, scope: &Scope) -> Result<Action, Problem> {
+    note_operation(app, request, scope)
         .ok_or_else(|| Problem::new(Code::Internal, "the operation has no action"))
+}
+
+/// Keeps with the request which operation it asks for; gives what that needs.
+pub(crate) fn note_operation(app: &App, request: &Request, scope: &Scope) -> Option<Action> {
+    let route = request.data::<PathPattern>().and_then(|pattern| app.routes.get(&pattern.0))?;
+    let (id, action) = route.operation(request.method())?;
+    let _ = scope.operation.set(id);
+    Some(action)
 }
 
 /// What is the platform's is done by whoever runs it, everything else by the key of an

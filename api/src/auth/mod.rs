@@ -6,7 +6,7 @@ mod platform;
 mod uses;
 mod valid;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::ids::{ApiKeyId, OrganizationId};
 use journal::{Actor, Context};
@@ -19,7 +19,7 @@ use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
 pub(crate) use cache::KeyCache;
-pub(crate) use decision::decide_own;
+pub(crate) use decision::{decide_own, may, note_operation};
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};
 pub(crate) use valid::ValidKey;
@@ -61,10 +61,8 @@ impl Caller {
     /// The context of a command that the caller gives.
     pub fn context(&self, correlation_id: Uuid) -> Context {
         let mut context = Context::new(self.org, Actor::ApiKey(self.key), correlation_id);
-        context.metadata = BTreeMap::from([
-            ("request_id".to_owned(), self.scope.request_id.clone()),
-            ("traceparent".to_owned(), self.scope.trace.traceparent().to_owned()),
-        ]);
+        context.metadata = self.scope.metadata();
+        context.origin = Some(self.scope.origin(None));
         context
     }
 }

@@ -6,7 +6,7 @@ use domain::{
     ids::{OrganizationId, ScanId},
     organizations, scans,
 };
-use journal::{Filter, Recorded};
+use journal::{Filter, Recorded, origin};
 use poem_openapi::{Object, types::Any};
 use serde::Serialize;
 use serde_json::{
@@ -42,7 +42,7 @@ pub(crate) struct Envelope {
     /// The event that led to this one.
     #[oai(skip_serializing_if_is_none)]
     causation_id: Option<String>,
-    /// `request_id` and `traceparent` of the request that led to it.
+    /// `request_id`, `traceparent` and `operation` of the request that led to it.
     metadata: BTreeMap<String, String>,
     /// What happened, as the schema of the type says, without the fields that it marks `x-private`.
     data: Any<Value>,
@@ -69,7 +69,7 @@ impl From<&Recorded> for Envelope {
             actor: event.actor.clone(),
             correlation_id: event.correlation_id.to_string(),
             causation_id: event.causation_id.map(|id| id.to_string()),
-            metadata: event.metadata.clone(),
+            metadata: shown(event).map(|(name, text)| (name.clone(), text.clone())).collect(),
             // The log holds nothing that is not JSON.
             data: Any(serde_json::from_str(public(event).get()).unwrap_or_default()),
         }
@@ -92,8 +92,15 @@ struct Line<'a> {
     correlation_id: uuid::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     causation_id: Option<uuid::Uuid>,
-    metadata: &'a BTreeMap<String, String>,
+    metadata: BTreeMap<&'a String, &'a String>,
     data: &'a RawValue,
+}
+
+/// What of the metadata is for readers: where a command came from is shown by the audit log, to whoever
+/// may see it.
+fn shown(event: &Recorded) -> impl Iterator<Item = (&String, &String)> {
+    let origin = [origin::ADDRESS, origin::USER_AGENT, origin::PERSON];
+    event.metadata.iter().filter(move |(name, _)| !origin.contains(&name.as_str()))
 }
 
 /// The payload without what stays inside the house.
@@ -126,7 +133,7 @@ pub(super) fn line(event: &Recorded) -> String {
         actor: &event.actor,
         correlation_id: event.correlation_id,
         causation_id: event.causation_id,
-        metadata: &event.metadata,
+        metadata: shown(event).collect(),
         data: &data,
     };
     serde_json::to_string(&line).unwrap_or_default()

@@ -1,10 +1,16 @@
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
-use journal::Clock;
-use poem::{Addr, Request, http::HeaderMap, web::RemoteAddr};
+use domain::ids::UserId;
+use journal::{Clock, Origin};
+use poem::{
+    Addr, Request,
+    http::{HeaderMap, header},
+    web::RemoteAddr,
+};
 
 use super::headers::REQUEST_ID;
 use crate::quota::Standing;
@@ -19,6 +25,10 @@ pub(crate) struct Scope {
     pub trace: Trace,
     /// None when the connection has no such thing.
     pub address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// The operation that is asked for, once that is known.
+    pub operation: OnceLock<&'static str>,
     /// Where the caller stands with its quota, once it is known who calls.
     pub quota: OnceLock<Standing>,
 }
@@ -40,7 +50,30 @@ impl Scope {
             RemoteAddr(Addr::SocketAddr(address)) => Some(address.ip().to_canonical()),
             RemoteAddr(_) => None,
         };
-        Self { request_id, trace, address, quota: OnceLock::new() }
+        let user_agent = request.header(header::USER_AGENT).map(str::to_owned);
+        Self {
+            request_id,
+            trace,
+            address,
+            user_agent,
+            operation: OnceLock::new(),
+            quota: OnceLock::new(),
+        }
+    }
+
+    /// What the events of a command that the request gives say of it.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let operation = self.operation.get().map(|id| ("operation".to_owned(), (*id).to_owned()));
+        let fixed = [
+            ("request_id".to_owned(), self.request_id.clone()),
+            ("traceparent".to_owned(), self.trace.traceparent().to_owned()),
+        ];
+        fixed.into_iter().chain(operation).collect()
+    }
+
+    /// Where the request came from. `person` says whose command it is, where the actor does not.
+    pub fn origin(&self, person: Option<UserId>) -> Origin {
+        Origin { address: self.address, user_agent: self.user_agent.clone(), person }
     }
 
     /// The scope that the frame gave to the request.

@@ -6,6 +6,7 @@
 mod error;
 mod installation;
 mod keys;
+pub mod origin;
 mod seal;
 mod values;
 

@@ -59,6 +59,9 @@ pub(super) async fn apply<'e>(
             return false;
         }
         let Err(error) = event.decode() else { return true };
+        if build.projection.takes_unreadable() {
+            return true;
+        }
         fail(&mut blocked, event, error.to_owned(), &mut letters);
         false
     });

@@ -21,7 +21,7 @@ fn session(n: u128) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(n))
 }
 
-fn written<E: DomainEvent + Serialize>(events: &[E]) -> Vec<(String, String)> {
+pub fn written<E: DomainEvent + Serialize>(events: &[E]) -> Vec<(String, String)> {
     events.iter().map(|e| (e.event_type(), serde_json::to_string(e).unwrap())).collect()
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod account_tests;
+mod audit_tests;
 mod fault_tests;
 mod freshness_tests;
 mod poison_tests;

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool};
 
-pub const VIEWS: [&str; 5] = ["scans", "jobs", "organizations", "users", "sessions"];
+pub const VIEWS: [&str; 6] = ["scans", "jobs", "organizations", "users", "sessions", "audit"];
 
 pub enum Comparison {
     /// So many rows.

@@ -1,6 +1,7 @@
 //! Accounts as people and attackers meet them.
 
 mod attacks;
+mod audit;
 mod passwords;
 mod people;
 mod sessions;

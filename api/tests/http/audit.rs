@@ -1,0 +1,91 @@
+//! The audit log as its readers meet it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, Tenant, send, with_json};
+
+impl Server {
+    /// What a reader with a key or a token finds, once everything that is in the log is in the view.
+    pub async fn audit(&self, path: &str, token: &str) -> Value {
+        let head = self.journal.head().await.unwrap();
+        let request = self.bare(Method::GET, path).bearer_auth(token);
+        let answer = send(request.header("millrace-min-position", head)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    async fn issue(&self, scopes: &[&str]) -> (Answer, Tenant) {
+        let body = json!({ "name": "reader", "scopes": scopes });
+        let request = self.request(Method::POST, "/v1/keys").header("user-agent", "probe/7");
+        let answer = send(with_json(request.header("x-request-id", "issuing"), &body)).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let receipt = answer.json();
+        let text = |name: &str| receipt[name].as_str().unwrap().to_owned();
+        let key_id = text("id").parse().unwrap();
+        let reader = Tenant { org: self.owner.org, key_id, key: text("secret") };
+        self.fresh("/v1/keys").await.json();
+        (answer, reader)
+    }
+}
+
+#[tokio::test]
+async fn what_a_key_did_is_in_the_log_of_its_organisation() {
+    let server = Server::start().await;
+    let other = server.another_tenant().await;
+    let (issued, reader) = server.issue(&["audit:read"]).await;
+    let path = "/v1/audit?action=organization.api_key_issued&limit=1";
+    let log = server.audit(path, &server.owner.key).await;
+    let entry = &log["entries"][0];
+    assert_eq!(entry["position"], issued.position());
+    let actor = json!({ "kind": "api_key", "id": server.owner.key_id.to_string() });
+    assert_eq!(entry["actor"], actor);
+    assert_eq!(entry["operation"], "issue_api_key");
+    assert_eq!(entry["resource"], json!({ "kind": "api_key", "id": reader.key_id.to_string() }));
+    assert_eq!(entry["request_id"], "issuing");
+    assert_eq!(entry["trace_id"].as_str().unwrap().len(), 32);
+    // A key is nobody: where it was used from is kept as the network.
+    assert_eq!(
+        (&entry["address"], &entry["user_agent"]),
+        (&json!("127.0.0.0/24"), &json!("probe/7"))
+    );
+    let after = &entry["changes"]["after"];
+    assert_eq!((&after["name"], &after["secret_hash"]), (&json!("reader"), &json!("[secret]")));
+
+    for filter in ["actor", "resource_id"] {
+        let id = if filter == "actor" { &server.owner.key_id } else { &reader.key_id };
+        let log = server.audit(&format!("/v1/audit?{filter}={id}"), &reader.key).await;
+        assert_eq!(log["entries"], json!([entry]), "{filter}");
+        let theirs = server.audit(&format!("/v1/audit?{filter}={id}"), &other.key).await;
+        assert_eq!(theirs["entries"], json!([]));
+    }
+    let moment = entry["at"].as_str().unwrap().replace('+', "%2B");
+    let before = server.audit(&format!("/v1/audit?until={moment}"), &reader.key).await;
+    assert!(before["entries"].as_array().unwrap().iter().all(|found| found["at"] != entry["at"]));
+    let refused = server.get_as(&reader, "/v1/audit?action=scan.flown").await;
+    assert_eq!(refused.code(), "invalid-parameter");
+    // The feed of events does not say where a command came from.
+    let events = server.get("/v1/events?after=0").await.text;
+    assert!(!events.contains("127.0.0") && events.contains("issue_api_key"));
+}
+
+#[tokio::test]
+async fn the_audit_log_is_for_those_who_may_read_it() {
+    let server = Server::start().await;
+    let (_, reader) = server.issue(&["scans:read"]).await;
+    assert_eq!(server.get_as(&reader, "/v1/audit").await.code(), "forbidden");
+    assert_eq!(server.get("/v1/admin/audit").await.code(), "platform-only");
+    let operator = server.operator().await;
+    let all = server.audit("/v1/admin/audit?limit=500", &operator.key).await;
+    let organizations = |log: &Value| {
+        let entries = log["entries"].as_array().unwrap();
+        entries.iter().map(|entry| entry["organization_id"].clone()).collect::<Vec<_>>()
+    };
+    let owner = json!(server.owner.org.to_string());
+    assert!(organizations(&all).contains(&owner));
+    assert!(organizations(&all).contains(&json!(operator.org.to_string())));
+    let path = format!("/v1/admin/audit?organization_id={}", server.owner.org);
+    let theirs = server.audit(&path, &operator.key).await;
+    assert!(!organizations(&theirs).is_empty());
+    assert!(organizations(&theirs).iter().all(|organization| *organization == owner));
+}
