@@ -7,6 +7,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod auth;
+mod charge;
 mod command;
 mod dead_letters;
 mod document;
@@ -22,7 +23,6 @@ mod options;
 mod policies;
 mod problem;
 mod projections;
-mod quota;
 mod read;
 mod routes;
 mod scans;
@@ -32,6 +32,8 @@ mod state;
 use poem::IntoEndpoint;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use limits::Exchange;
 
 pub use document::openapi;
 pub use health::{Check, Class};
@@ -74,8 +76,14 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);
     let uses = tokio::spawn(auth::note_uses(app.clone(), stop.clone()));
+    let (limits, bus, replica) =
+        (app.limits.clone(), app.bus.clone(), app.journal.clock().new_id());
+    let exchange = tokio::spawn(Exchange::keep(limits, bus, replica, stop.clone()));
     let frame = frame::Frame::new(pages, app);
     server::run(listener, frame, &options, stop).await;
+    if let Err(error) = exchange.await {
+        tracing::error!(%error, "the limits were no longer shared");
+    }
     if let Err(error) = uses.await {
         tracing::error!(%error, "the last uses of keys were not noted");
     }

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
+
+use crate::limits::LimitOptions;
 
 /// Limits and addresses of the front end.
 #[derive(Debug, Clone)]
@@ -28,10 +31,10 @@ pub struct Options {
     pub write_timeout: Duration,
     /// How long open requests may go on at shutdown.
     pub drain_timeout: Duration,
-    /// Requests a minute of one API key.
-    pub requests_per_minute: u32,
-    /// Failed authentications a minute of one client address.
-    pub failures_per_minute: u32,
+    /// Networks of the proxies in front, whose word is taken for the address of a client.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How much who may ask for.
+    pub limits: LimitOptions,
     /// Live streams open at the same time in all, and of one API key.
     pub max_streams: u32,
     pub streams_per_key: u32,
@@ -59,8 +62,8 @@ impl Default for Options {
             request_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
-            requests_per_minute: 6000,
-            failures_per_minute: 60,
+            trusted_proxies: Vec::new(),
+            limits: LimitOptions::default(),
             max_streams: 1024,
             streams_per_key: 32,
             keep_alive: Duration::from_secs(15),

@@ -1,6 +1,6 @@
-use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
-use domain::{Decide, ids::ApiKeyId};
+use domain::Decide;
 use journal::{
     Bus, Committed, Context, ExecuteError, Journal, LogArchive, LogStream, jobs::JobStream,
 };
@@ -15,10 +15,10 @@ use crate::{
     accounts::{Desk, DeskCell},
     auth::{KeyCache, Uses},
     health::Check,
+    limits::Limits,
     live::Slots,
     policies::PolicyCache,
     problem::Problem,
-    quota::Quotas,
     routes::Routes,
 };
 
@@ -58,8 +58,7 @@ pub(crate) struct Inner {
     pub keys: KeyCache,
     pub uses: Uses,
     desk: DeskCell,
-    pub quotas: Quotas<ApiKeyId>,
-    pub failures: Quotas<Option<IpAddr>>,
+    pub limits: Limits,
     pub streams: Slots,
     /// Live streams end when it is cancelled.
     pub stop: CancellationToken,
@@ -90,8 +89,7 @@ impl App {
             keys: KeyCache::new(),
             uses: Uses::default(),
             desk: DeskCell::default(),
-            quotas: Quotas::new("key", options.requests_per_minute),
-            failures: Quotas::new("address", options.failures_per_minute),
+            limits: Limits::new(options.limits.clone()),
             streams: Slots::new(options.max_streams, options.streams_per_key),
             state,
             stop,

@@ -17,12 +17,16 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::{stock, world::World};
-use crate::{config::Config, installation::Servers, telemetry};
+use crate::{
+    config::{Config, Rate},
+    installation::Servers,
+    telemetry,
+};
 
 /// Without any of these a commit may be lost, and its speed says nothing.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
-/// No quota stands in the way of the load.
-const NO_QUOTA: u32 = 100_000_000;
+/// No limit stands in the way of the load.
+const NO_LIMIT: Rate = Rate::per_minute(100_000_000);
 const CLEAN_UP: Duration = Duration::from_secs(60);
 
 pub struct Site {
@@ -40,7 +44,7 @@ impl Site {
         let folder = folder(&config)?;
         config.data_dir = folder.path().to_owned();
         config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        config.server.requests_per_minute_per_key = NO_QUOTA;
+        config.limits.key = NO_LIMIT;
         let metrics = telemetry::metrics::install()?;
         let servers = Servers::start(&with_room(&config)).await?;
         let random = SystemClock.new_id().as_u128() as u32;

@@ -7,6 +7,7 @@ mod database;
 mod faults;
 mod jobs;
 mod layers;
+mod limits;
 mod log;
 mod mail;
 mod nats;
@@ -33,6 +34,7 @@ pub use self::{
     database::Database,
     faults::Faults,
     jobs::Jobs,
+    limits::{Limits, Rate},
     log::{Format, Log},
     mail::{Mail, StartTls},
     nats::Nats,
@@ -52,6 +54,7 @@ pub struct Config {
     /// Where this installation keeps its files, the private servers' included.
     pub data_dir: PathBuf,
     pub server: Server,
+    pub limits: Limits,
     pub database: Database,
     pub nats: Nats,
     pub log: Log,
@@ -82,6 +85,7 @@ impl Config {
         let config = Self {
             data_dir: layers.top(DATA_DIR, &mut faults).unwrap_or_else(|| ".millrace".into()),
             server: layers.section(&mut faults),
+            limits: layers.section(&mut faults),
             database: layers.section(&mut faults),
             nats: layers.section(&mut faults),
             log: layers.section(&mut faults),

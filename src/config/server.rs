@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -35,10 +36,9 @@ pub struct Server {
     pub drain_timeout_s: u32,
     /// Origins whose pages may call the API, exactly as browsers send them.
     pub cors_origins: Vec<String>,
-    /// Requests a minute of one API key.
-    pub requests_per_minute_per_key: u32,
-    /// Requests without a valid key a minute of one client address.
-    pub requests_per_minute_per_address: u32,
+    /// Networks of the proxies in front. What they say in `X-Forwarded-For` is taken for the address
+    /// of the client; nobody else's word is.
+    pub trusted_proxies: Vec<IpNet>,
     /// Live streams open at the same time in all, and of one API key.
     pub max_streams: u32,
     pub streams_per_key: u32,
@@ -58,8 +58,7 @@ impl Default for Server {
             body_limit_bytes: 1 << 20,
             drain_timeout_s: 10,
             cors_origins: Vec::new(),
-            requests_per_minute_per_key: 600,
-            requests_per_minute_per_address: 300,
+            trusted_proxies: Vec::new(),
             max_streams: 1024,
             streams_per_key: 32,
         }
@@ -90,11 +89,6 @@ impl Section for Server {
         faults.range("server.write_timeout_s", self.write_timeout_s, 1..=3600);
         faults.range("server.body_limit_bytes", self.body_limit_bytes, 1 << 10..=1 << 30);
         faults.range("server.drain_timeout_s", self.drain_timeout_s, 0..=3600);
-        let per_minute = 1..=100_000_000;
-        let (key, address) =
-            (self.requests_per_minute_per_key, self.requests_per_minute_per_address);
-        faults.range("server.requests_per_minute_per_key", key, per_minute.clone());
-        faults.range("server.requests_per_minute_per_address", address, per_minute);
         faults.range("server.streams_per_key", self.streams_per_key, 1..=100_000);
         for origin in &self.cors_origins {
             let parsed = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());

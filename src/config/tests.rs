@@ -173,3 +173,19 @@ fn master_keys_are_read_and_never_shown() {
     assert!(bad.contains("vault.keys") && bad.contains("vault.file"), "{bad}");
     assert!(!bad.contains("hunter2"), "{bad}");
 }
+
+#[test]
+fn a_limit_is_written_as_requests_in_seconds_and_may_have_a_burst() {
+    let pairs =
+        [("MILLRACE_LIMITS__ADDRESS", "50/600s burst 5"), ("MILLRACE_LIMITS__USER", "9/1s")];
+    let limits = with("[limits]\nkey = '7/60s'", &pairs).unwrap().limits;
+    assert_eq!(
+        (limits.address.requests, limits.address.seconds, limits.address.burst),
+        (50, 600, 5)
+    );
+    assert_eq!((limits.user.burst, limits.key.burst), (9, 7));
+    for bad in ["50", "50/600", "50/600s burst", "0/60s", "5/0s", "5/60s burst 6", "x/60s"] {
+        let fault = with("", &[("MILLRACE_LIMITS__LOGIN", bad)]).unwrap_err();
+        assert!(fault.contains("LIMITS__LOGIN") || fault.contains("limits.login"), "{fault}");
+    }
+}

@@ -1,7 +1,10 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use api::{ApiState, Check, Class, Options};
+use api::{
+    ApiState, Check, Class, Options,
+    limits::{AllowList, GuessOptions, LimitOptions},
+};
 use journal::{LogStream, jobs::JobStream};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpSocket};
@@ -9,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Tasks, open_files};
 use crate::{
-    config::{Config, Server},
+    config::{Config, Limits},
     installation::Installation,
     telemetry,
 };
@@ -54,7 +57,7 @@ pub async fn start(
         random: crate::first_start::random,
         trace_link: Some(telemetry::link),
         checks: vec![workers(installation), objects(installation)],
-        options: options(&config.server),
+        options: options(config),
     };
     let stop = stop.clone();
     let task = tokio::spawn(async move {
@@ -64,7 +67,8 @@ pub async fn start(
     Ok(vec![task])
 }
 
-fn options(server: &Server) -> Options {
+fn options(config: &Config) -> Options {
+    let server = &config.server;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     Options {
         public_url: server.public_url.clone(),
@@ -77,11 +81,33 @@ fn options(server: &Server) -> Options {
         request_timeout: seconds(server.request_timeout_s),
         write_timeout: seconds(server.write_timeout_s),
         drain_timeout: seconds(server.drain_timeout_s),
-        requests_per_minute: server.requests_per_minute_per_key,
-        failures_per_minute: server.requests_per_minute_per_address,
+        trusted_proxies: server.trusted_proxies.clone(),
+        limits: limits(&config.limits),
         max_streams: server.max_streams,
         streams_per_key: server.streams_per_key,
         ..Options::default()
+    }
+}
+
+fn limits(limits: &Limits) -> LimitOptions {
+    LimitOptions {
+        user: limits.user.into(),
+        address: limits.address.into(),
+        key: limits.key.into(),
+        login: limits.login.into(),
+        sign_up: limits.sign_up.into(),
+        reset: limits.reset.into(),
+        ai: limits.ai.into(),
+        guesses: GuessOptions {
+            free: limits.free_guesses,
+            free_of_address: limits.free_guesses_of_address,
+            delay: Duration::from_secs(limits.guess_delay_s.into()),
+            max_delay: Duration::from_secs(limits.guess_delay_max_s.into()),
+        },
+        allow: AllowList {
+            networks: limits.allowed_networks.clone(),
+            keys: limits.allowed_keys.iter().map(|key| key.uuid()).collect(),
+        },
     }
 }
 

@@ -54,6 +54,7 @@ impl World {
                 command.env_remove(inherited);
             }
             command.env("MILLRACE_DATA_DIR", folder.path());
+            command.env("MILLRACE_LIMITS__KEY", "100000000/60s");
             command.env("DATABASE_URL", postgres.url()).env("NATS_URL", nats.url());
             for (name, value) in [
                 ("LISTEN", "127.0.0.1:0".to_owned()),
@@ -62,7 +63,6 @@ impl World {
                 ("MAX_STREAMS", STREAMS.to_string()),
                 ("STREAMS_PER_KEY", "100000".to_owned()),
                 ("WRITE_TIMEOUT_S", "2".to_owned()),
-                ("REQUESTS_PER_MINUTE_PER_KEY", "100000000".to_owned()),
             ] {
                 command.env(format!("MILLRACE_SERVER__{name}"), value);
             }

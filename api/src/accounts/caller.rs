@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Action;
 use domain::{
     ids::{SessionId, UserId},
     users::own_organization,
@@ -14,16 +15,18 @@ use poem_openapi::{
 };
 
 use crate::{
-    auth::{decide_own, note_operation},
+    auth::{asked, decide_own, note_operation},
+    charge,
     frame::Scope,
+    limits::Policy,
     problem::{Code, Problem},
     state::App,
 };
 
 const SESSION: &str = "session";
 
-/// Somebody of whom nothing is known but where the request comes from. An address with too many failures
-/// behind it is turned away before anything else.
+/// Somebody of whom nothing is known but where the request comes from, to which it is charged before
+/// anything else.
 pub(crate) struct Client {
     pub scope: Arc<Scope>,
     /// What the client calls itself.
@@ -57,32 +60,25 @@ impl Client {
         context
     }
 
-    /// Charges a failure to the client's address: guessing is slow.
-    pub async fn failed(&self, app: &App, problem: Problem) -> Problem {
-        if self.scope.address.is_none() {
-            return problem;
-        }
-        let standing = app.failures.take(&self.scope.address).await;
-        let _ = self.scope.quota.set(standing);
-        if standing.exhausted { standing.problem() } else { problem }
+    /// What a request failed with that proved nothing. It is charged to the client's address.
+    pub fn failed(&self, app: &App, problem: Problem) -> Problem {
+        charge::failure(app, &self.scope, problem)
     }
 
-    /// Charges what anybody may cause to be written and mailed, whoever it is for.
-    pub async fn charge(&self, app: &App) -> Result<(), Problem> {
-        if self.scope.address.is_none() {
-            return Ok(());
+    /// Charges a request of somebody who has not signed in. Whoever goes on with a session has, and
+    /// pays for a failure alone.
+    fn charge(&self, app: &App, action: Action) -> Result<(), Problem> {
+        let stricter = match action {
+            Action::AuthRefresh => return charge::check_address(app, &self.scope),
+            Action::AuthSignIn => Some(Policy::Login),
+            Action::AuthSignUp => Some(Policy::SignUp),
+            Action::AuthRecover => Some(Policy::Reset),
+            _ => None,
+        };
+        for policy in stricter.into_iter().chain([Policy::Address]) {
+            charge::address(app, &self.scope, policy)?;
         }
-        let standing = app.failures.take(&self.scope.address).await;
-        let _ = self.scope.quota.set(standing);
-        if standing.exhausted { Err(standing.problem()) } else { Ok(()) }
-    }
-
-    async fn check_standing(&self, app: &App) -> Result<(), Problem> {
-        if self.scope.address.is_none() {
-            return Ok(());
-        }
-        let standing = app.failures.peek(&self.scope.address).await;
-        if standing.exhausted { Err(standing.problem()) } else { Ok(()) }
+        Ok(())
     }
 }
 
@@ -98,7 +94,7 @@ impl<'a> ApiExtractor<'a> for Client {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let (app, client) = Self::of(request, Actor::Anonymous)?;
-        client.check_standing(app).await?;
+        client.charge(app, asked(app, request, &client.scope)?)?;
         Ok(client)
     }
 }
@@ -133,14 +129,14 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-        client.check_standing(app).await?;
         let (user, session) = match identify(request, app).await {
             Ok(known) => known,
             Err(problem) if problem.code == Code::Unauthenticated => {
-                return Err(client.failed(app, problem).await.into());
+                return Err(client.failed(app, problem).into());
             }
             Err(problem) => return Err(problem.into()),
         };
+        charge::user(app, &client.scope, user)?;
         decide_own(app, request, &client.scope, user)?;
         client.actor = Actor::User(user);
         Ok(Self { user, session, client })

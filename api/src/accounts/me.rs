@@ -9,11 +9,13 @@ use projections::{TenantScope, sessions, users};
 
 use super::{
     caller::SignedIn,
+    guess::Guess,
     model::{AccountView, ErasureCertificate, Noted, SessionList, SessionView},
     noted, password, session,
 };
 use crate::{
     document::Tag,
+    limits::Subject,
     problem::{Code, Problem},
     read::{Freshness, Read},
     state::App,
@@ -107,11 +109,13 @@ impl Me {
         let (app, user) = (&self.app, caller.user);
         let account = session::state::<User>(app, user, &user.to_string()).await?;
         let (desk, account) = (app.desk().await?, account.map(|account| (user, account)));
+        let guess = Guess::begin(app, &caller.client, Some(Subject::Id(user.uuid())))?;
         let right = password::verify(app, &caller.client, desk, account, input.0.password).await?;
         if right.is_none() {
             let problem = Problem::new(Code::Unauthenticated, "the password is not right");
-            return Err(caller.client.failed(app, problem).await);
+            return Err(problem);
         }
+        guess.right();
         let erased_at = app.journal.clock().now();
         let command = UserCommand::Erase { now: erased_at };
         let context = caller.client.context(app, user);

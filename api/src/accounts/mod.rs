@@ -7,6 +7,7 @@
 mod caller;
 mod desk;
 mod error;
+mod guess;
 mod me;
 mod model;
 mod password;
@@ -40,7 +41,6 @@ impl Accounts {
         client: Client,
         input: Json<SignUpInput>,
     ) -> Result<Json<Noted>, Problem> {
-        client.charge(&self.app).await?;
         sign_up::sign_up(&self.app, &client, input.0).await?;
         Ok(noted("a mail with a link to confirm the address is on its way"))
     }
@@ -83,7 +83,7 @@ impl Accounts {
         let desk = self.app.desk().await?;
         match session::refresh(&self.app, desk, &client, &input.0.refresh_token).await {
             Err(problem) if problem.code == crate::problem::Code::Unauthenticated => {
-                Err(client.failed(&self.app, problem).await)
+                Err(client.failed(&self.app, problem))
             }
             other => other.map(Json),
         }
@@ -125,7 +125,6 @@ impl Accounts {
         client: Client,
         input: Json<AddressInput>,
     ) -> Result<Json<Noted>, Problem> {
-        client.charge(&self.app).await?;
         password::ask_reset(&self.app, &client, &input.0.email).await?;
         Ok(noted("if there is an account, a mail with a link is on its way"))
     }

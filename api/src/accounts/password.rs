@@ -10,10 +10,13 @@ use super::{
     Desk,
     caller::Client,
     desk::nonce,
+    guess::Guess,
     session::state,
     sign_up::{SAME_TIME, by_link, owner, parse_address, rand_core},
 };
 use crate::{
+    charge,
+    limits::{Policy, Subject},
     problem::{Code, Problem},
     state::App,
 };
@@ -27,9 +30,12 @@ pub(super) async fn check(
     password: String,
 ) -> Result<(UserId, User), Problem> {
     let desk = app.desk().await?;
-    let known = match email.parse() {
-        Ok(email) => owner(app, desk, &email).await?,
-        Err(_) => None,
+    let email = email.parse().ok();
+    let index = email.as_ref().map(|email| desk.index.email(email).to_string());
+    let guess = Guess::begin(app, client, index.as_deref().map(Subject::Text))?;
+    let known = match &email {
+        Some(email) => owner(app, desk, email).await?,
+        None => None,
     };
     let account = match known {
         Some(user) => state::<User>(app, user, &user.to_string()).await?.map(|found| (user, found)),
@@ -38,8 +44,9 @@ pub(super) async fn check(
     let Some((user, account)) = verify(app, client, desk, account, password).await? else {
         let problem =
             Problem::new(Code::Unauthenticated, "the address or the password is not right");
-        return Err(client.failed(app, problem).await);
+        return Err(problem);
     };
+    guess.right();
     if !account.email_verified {
         let detail =
             "confirm the address first, by the link in the mail; signing up again sends a new one";
@@ -99,6 +106,9 @@ pub(super) async fn ask_reset(app: &App, client: &Client, email: &str) -> Result
     let answer_at = Instant::now() + SAME_TIME;
     let email = parse_address(email)?;
     let desk = app.desk().await?;
+    // Nobody is flooded with mails from many addresses, whether there is an account or not.
+    let index = desk.index.email(&email).to_string();
+    charge::subject(app, &client.scope, Policy::Reset, &Subject::Text(&index))?;
     let done = match owner(app, desk, &email).await? {
         Some(user) => {
             let now = app.journal.clock().now();
@@ -121,7 +131,7 @@ pub(super) async fn complete_reset(
     let desk = app.desk().await?;
     let Some((user, nonce)) = by_link(app, RESET_LINK, token, |user| user.reset.as_ref()).await?
     else {
-        return Err(client.failed(app, UserError::Link.into()).await);
+        return Err(UserError::Link.into());
     };
     let hash = desk.hasher.choose(password.into(), Vec::new(), &mut rand_core()).await?;
     let now = app.journal.clock().now();

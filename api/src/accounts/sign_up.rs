@@ -60,7 +60,7 @@ async fn repeat(app: &App, client: &Client, user: UserId) -> Result<(), Problem>
 pub(super) async fn verify(app: &App, client: &Client, token: &str) -> Result<(), Problem> {
     let found = by_link(app, VERIFY_LINK, token, |user| user.verification.as_ref()).await?;
     let Some((user, nonce)) = found else {
-        return Err(client.failed(app, UserError::Link.into()).await);
+        return Err(UserError::Link.into());
     };
     let command = UserCommand::VerifyEmail { nonce, now: app.journal.clock().now() };
     app.execute::<User>(client.context(app, user), user.to_string(), command).await?;

@@ -89,7 +89,8 @@ pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bo
     Ok(weigh(app, &policies, &caller.scope, action, principal, &resource).allowed)
 }
 
-fn asked(app: &App, request: &Request, scope: &Scope) -> Result<Action, Problem> {
+/// What the operation of the request asks for.
+pub(crate) fn asked(app: &App, request: &Request, scope: &Scope) -> Result<Action, Problem> {
     note_operation(app, request, scope)
         .ok_or_else(|| Problem::new(Code::Internal, "the operation has no action"))
 }

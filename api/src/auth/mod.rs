@@ -19,12 +19,13 @@ use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
 pub(crate) use cache::KeyCache;
-pub(crate) use decision::{decide_own, may, note_operation};
+pub(crate) use decision::{asked, decide_own, may, note_operation};
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};
 pub(crate) use valid::ValidKey;
 
 use crate::{
+    charge,
     frame::Scope,
     keys,
     problem::{Code, Problem},
@@ -127,47 +128,27 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
     };
     let given = match given_key(request) {
         Ok(key) => key,
-        Err(problem) => return refuse(app, scope, problem).await,
+        Err(problem) => return Err(charge::failure(app, scope, problem)),
     };
     let hash = keys::hash(given);
-    if !app.keys.knows(&hash) && scope.address.is_some() {
-        let standing = app.failures.peek(&scope.address).await;
-        if standing.exhausted {
-            return Err(standing.problem());
-        }
+    if !app.keys.knows(&hash) {
+        charge::check_address(app, scope)?;
     }
     let Some(key) = app.keys.get(app, hash).await? else {
         let problem = Problem::new(Code::Unauthenticated, "the key is not known or was revoked");
-        return refuse(app, scope, problem).await;
+        return Err(charge::failure(app, scope, problem));
     };
     let now = app.journal.clock().now();
     if let Err(problem) = key.check(now) {
-        return refuse(app, scope, problem).await;
+        return Err(charge::failure(app, scope, problem));
     }
     let row = &key.row;
     app.uses.remember(row.key_id, now);
-    let standing = match row.requests_per_minute {
-        Some(limit) => app.quotas.take_of(&row.key_id, limit).await,
-        None => app.quotas.take(&row.key_id).await,
-    };
-    let _ = scope.quota.set(standing);
-    if standing.exhausted {
-        return Err(standing.problem());
-    }
+    charge::key(app, scope, row)?;
     let policies = app.policies.of(app, row.org, key.policies_position).await?;
     decision::decide(app, &policies, request, scope, &key)?;
     let scope = Arc::clone(scope);
     Ok(Caller { org: key.row.org, key: key.row.key_id, valid: key, scope })
-}
-
-/// Charges the failure to the client's address: guessing keys is slow.
-async fn refuse<T>(app: &App, scope: &Scope, problem: Problem) -> Result<T, Problem> {
-    if scope.address.is_none() {
-        return Err(problem);
-    }
-    let standing = app.failures.take(&scope.address).await;
-    let _ = scope.quota.set(standing);
-    Err(if standing.exhausted { standing.problem() } else { problem })
 }
 
 /// The key that the request carries, if it is one at all.

@@ -3,6 +3,7 @@
 
 mod cors;
 mod headers;
+mod proxies;
 mod scope;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -30,6 +31,7 @@ pub(crate) struct Frame<E> {
     app: App,
     cors: cors::Cors,
     headers: headers::Headers,
+    proxies: proxies::Proxies,
     /// Put before the path of the page that explains a problem.
     base: String,
 }
@@ -41,6 +43,7 @@ impl<E> Frame<E> {
         Self {
             cors: cors::Cors::new(&options.cors_origins),
             headers: headers::Headers::new(options.public_url.as_ref()),
+            proxies: proxies::Proxies::new(&options.trusted_proxies),
             base: base.unwrap_or_default().to_owned(),
             inner,
             app,
@@ -62,7 +65,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let started = Instant::now();
-        let scope = Arc::new(Scope::of(&request, &**self.app.journal.clock()));
+        let scope = Arc::new(Scope::of(&request, &**self.app.journal.clock(), &self.proxies));
         let origin = request.headers().get(ORIGIN).cloned();
         request.set_data(Arc::clone(&scope));
         request.set_data(self.app.clone());
@@ -88,8 +91,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
             .to_owned();
         let mut answer = self.written_out(answer, &scope);
         self.headers.apply(answer.headers_mut(), &scope.request_id);
-        if let Some(quota) = scope.quota.get() {
-            quota.apply(answer.headers_mut());
+        if let Some(standing) = scope.standing() {
+            standing.apply(answer.headers_mut());
         }
         self.cors.apply(answer.headers_mut(), origin.as_ref());
         let (status, elapsed) = (answer.status().as_u16(), started.elapsed());

@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use domain::ids::UserId;
@@ -12,8 +12,8 @@ use poem::{
     web::RemoteAddr,
 };
 
-use super::headers::REQUEST_ID;
-use crate::quota::Standing;
+use super::{headers::REQUEST_ID, proxies::Proxies};
+use crate::{limits::Standing, problem::Problem};
 
 /// Longest request id taken from a client.
 const MAX_REQUEST_ID: usize = 128;
@@ -23,14 +23,14 @@ const MAX_REQUEST_ID: usize = 128;
 pub(crate) struct Scope {
     pub request_id: String,
     pub trace: Trace,
-    /// None when the connection has no such thing.
+    /// Of the client, behind the proxies that are trusted. None when the connection has no such thing.
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: Option<String>,
     /// The operation that is asked for, once that is known.
     pub operation: OnceLock<&'static str>,
-    /// Where the caller stands with its quota, once it is known who calls.
-    pub quota: OnceLock<Standing>,
+    /// Where the caller stands with the limit that is nearest.
+    standing: Mutex<Option<Standing>>,
 }
 
 /// A W3C trace context: of the client when it sent a valid one, else a new one.
@@ -40,14 +40,16 @@ pub(crate) struct Trace {
 }
 
 impl Scope {
-    pub fn of(request: &Request, clock: &dyn Clock) -> Self {
+    pub fn of(request: &Request, clock: &dyn Clock, proxies: &Proxies) -> Self {
         let request_id = request_id(request.headers(), clock);
         let trace = request
             .header("traceparent")
             .and_then(Trace::parse)
             .unwrap_or_else(|| Trace::fresh(clock));
         let address = match request.remote_addr() {
-            RemoteAddr(Addr::SocketAddr(address)) => Some(address.ip().to_canonical()),
+            RemoteAddr(Addr::SocketAddr(peer)) => {
+                Some(proxies.client(peer.ip(), request.headers()))
+            }
             RemoteAddr(_) => None,
         };
         let user_agent = request.header(header::USER_AGENT).map(str::to_owned);
@@ -57,7 +59,7 @@ impl Scope {
             address,
             user_agent,
             operation: OnceLock::new(),
-            quota: OnceLock::new(),
+            standing: Mutex::default(),
         }
     }
 
@@ -74,6 +76,19 @@ impl Scope {
     /// Where the request came from. `person` says whose command it is, where the actor does not.
     pub fn origin(&self, person: Option<UserId>) -> Origin {
         Origin { address: self.address, user_agent: self.user_agent.clone(), person }
+    }
+
+    /// Remembers where the caller stands; refuses when that is too far.
+    pub fn note(&self, standing: Standing) -> Result<(), Problem> {
+        let mut nearest = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.refused() || nearest.is_none_or(|other| standing.remaining < other.remaining) {
+            *nearest = Some(standing);
+        }
+        if standing.refused() { Err(standing.problem()) } else { Ok(()) }
+    }
+
+    pub fn standing(&self) -> Option<Standing> {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The scope that the frame gave to the request.

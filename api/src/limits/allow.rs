@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 /// Whose requests are not counted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList {
     pub networks: Vec<IpNet>,
     /// API keys by id.

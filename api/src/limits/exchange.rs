@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Limits, Policy, Subject,
+    Limits, Policy, Subject, guesses,
     key::Key,
     wire::{MAX_ENTRIES, decode, encode},
 };
@@ -46,6 +46,17 @@ impl Exchange {
         Ok(exchange)
     }
 
+    /// Joins as soon as NATS lets it, and goes on until told to stop.
+    pub async fn keep(limits: Limits, bus: Bus, replica: Uuid, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match Self::join(limits.clone(), bus.clone(), replica).await {
+                Ok(exchange) => return exchange.run(stop).await,
+                Err(error) => tracing::warn!(%error, "this replica keeps the limits alone"),
+            }
+            stop.run_until_cancelled(tokio::time::sleep(PATIENCE)).await;
+        }
+    }
+
     /// Goes on until told to stop. NATS may come and go.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut ticks = interval(PERIOD);
@@ -74,7 +85,7 @@ impl Exchange {
     /// Until the server has taken everything sent before: a flush ends when it is on its way.
     async fn round_trip(&mut self) -> Result<(), async_nats::Error> {
         let nothing = encode(self.replica, &[]);
-        let subject = subject(&self.bus, Policy::User, TAKEN);
+        let subject = subject(&self.bus, Policy::User.name(), TAKEN);
         publish(self.bus.client(), subject, nothing.clone()).await?;
         while let Some(message) = self.heard.next().await {
             if message.payload == nothing {
@@ -91,14 +102,19 @@ impl Exchange {
             taken.entry(policy).or_default().push((key, bucket.tell()));
         }
         for (policy, entries) in taken {
-            for entries in entries.chunks(MAX_ENTRIES) {
-                let payload = encode(self.replica, entries);
-                let subject = subject(&self.bus, policy, TAKEN);
-                match timeout(PATIENCE, publish(self.bus.client(), subject, payload)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::warn!(%error, "the limits were not shared"),
-                    Err(_late) => tracing::warn!("the limits were not shared: NATS is away"),
-                }
+            self.tell_of(policy.name(), &entries).await;
+        }
+        self.tell_of(guesses::NAME, &self.limits.0.guesses.tell()).await;
+    }
+
+    async fn tell_of(&self, name: &str, entries: &[(Key, u64)]) {
+        for entries in entries.chunks(MAX_ENTRIES) {
+            let payload = encode(self.replica, entries);
+            let subject = subject(&self.bus, name, TAKEN);
+            match timeout(PATIENCE, publish(self.bus.client(), subject, payload)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the limits were not shared"),
+                Err(_late) => tracing::warn!("the limits were not shared: NATS is away"),
             }
         }
     }
@@ -106,15 +122,23 @@ impl Exchange {
     fn hear(&self, message: &Message) {
         let limits = &self.limits.0;
         let mut words = message.subject.rsplit('.');
-        let (what, policy) = (words.next(), words.next().and_then(Policy::of_name));
-        match (what, policy, decode(&message.payload)) {
-            (Some(TAKEN), Some(policy), Some((sender, entries))) if sender != self.replica => {
+        let (Some(what), Some(name)) = (words.next(), words.next()) else { return };
+        let Some((sender, entries)) = decode(&message.payload) else { return };
+        match (what, name, Policy::of_name(name)) {
+            (TAKEN, _, _) if sender == self.replica => {}
+            (TAKEN, guesses::NAME, _) => {
+                entries.for_each(|(key, by)| limits.guesses.told(limits.now(), &key, by));
+            }
+            (CLEARED, guesses::NAME, _) => {
+                entries.for_each(|(key, _)| limits.guesses.forget(&key));
+            }
+            (TAKEN, _, Some(policy)) => {
                 entries.for_each(|(key, taken)| limits.told(policy, key, taken));
             }
-            (Some(CLEARED), Some(policy), Some((_, entries))) => {
+            (CLEARED, _, Some(policy)) => {
                 entries.for_each(|(key, _)| limits.forget(policy, &key));
             }
-            // Our own, or that of a newer version.
+            // That of a newer version.
             _ => {}
         }
     }
@@ -127,14 +151,23 @@ pub async fn clear(
     policy: Policy,
     subject_of: &Subject<'_>,
 ) -> Result<(), ExchangeError> {
-    let payload = encode(Uuid::nil(), &[(Key::of(policy, subject_of), 0)]);
-    let told = publish(bus.client(), subject(bus, policy, CLEARED), payload).await;
+    clear_named(bus, policy.name(), subject_of).await
+}
+
+/// Forgets the wrong guesses at a subject, or of it, on every replica.
+pub async fn clear_guesses(bus: &Bus, subject_of: &Subject<'_>) -> Result<(), ExchangeError> {
+    clear_named(bus, guesses::NAME, subject_of).await
+}
+
+async fn clear_named(bus: &Bus, name: &str, subject_of: &Subject<'_>) -> Result<(), ExchangeError> {
+    let payload = encode(Uuid::nil(), &[(Key::named(name, subject_of), 0)]);
+    let told = publish(bus.client(), subject(bus, name, CLEARED), payload).await;
     told.map_err(ExchangeError)?;
     bus.client().flush().await.map_err(|error| ExchangeError(error.into()))
 }
 
-fn subject(bus: &Bus, policy: Policy, what: &str) -> String {
-    bus.subject(&format!("limits.{}.{what}", policy.name()))
+fn subject(bus: &Bus, name: &str, what: &str) -> String {
+    bus.subject(&format!("limits.{name}.{what}"))
 }
 
 async fn publish(

@@ -24,8 +24,13 @@ impl Key {
     pub const BYTES: usize = 16;
 
     pub fn of(policy: Policy, subject: &Subject<'_>) -> Self {
+        Self::named(policy.name(), subject)
+    }
+
+    /// The subject of something that is named so.
+    pub fn named(name: &str, subject: &Subject<'_>) -> Self {
         let mut hash = Sha256::new();
-        hash.update(policy.name());
+        hash.update(name);
         match subject {
             Subject::Address(address) => match address.to_canonical() {
                 IpAddr::V4(address) => hash.update([&[0, 4][..], &address.octets()].concat()),

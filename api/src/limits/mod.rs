@@ -8,12 +8,13 @@
 //! How exact it is: between two exchanges a replica does not know what the others let through. At
 //! worst each of `n` replicas lets a whole burst through at once; all of it is counted, so that the
 //! excess is paid back before anything more is let through, and beyond that moment the rate is
-//! exact. Without NATS each replica keeps the limit alone. A replica that starts knows nothing of
+//! exact. Wrong guesses at passwords are counted and told in the same way. Without NATS each replica keeps the limit alone. A replica that starts knows nothing of
 //! the past, nor does one that had to make room for [`MAX_BUCKETS`] other callers.
 
 mod allow;
 mod bucket;
 mod exchange;
+mod guesses;
 mod key;
 mod options;
 mod policy;
@@ -34,13 +35,14 @@ use tokio::time::Instant;
 
 pub use self::{
     allow::AllowList,
-    exchange::{Exchange, ExchangeError, clear},
+    exchange::{Exchange, ExchangeError, clear, clear_guesses},
+    guesses::GuessOptions,
     key::Subject,
     options::LimitOptions,
     policy::{Policy, Quota},
     standing::Standing,
 };
-use self::{bucket::Bucket, key::Key, queue::Queue};
+use self::{bucket::Bucket, guesses::Guesses, key::Key, queue::Queue};
 
 /// Of each policy; the ones that were not used for longest go first, and come back full.
 pub const MAX_BUCKETS: usize = 50_000;
@@ -57,6 +59,7 @@ struct Inner {
     buckets: [Buckets; Policy::ALL.len()],
     /// What the others have not been told yet.
     untold: Queue,
+    guesses: Guesses,
     /// Whether there is an exchange that tells it.
     shared: AtomicBool,
     /// Where the nanoseconds of the buckets count from.
@@ -66,6 +69,7 @@ struct Inner {
 impl Limits {
     pub fn new(options: LimitOptions) -> Self {
         Self(Arc::new(Inner {
+            guesses: Guesses::new(options.guesses.clone()),
             options,
             buckets: Policy::ALL.map(|_| Cache::new(MAX_BUCKETS)),
             untold: Queue::default(),
@@ -94,7 +98,7 @@ impl Limits {
         let key = Key::of(policy, subject);
         let bucket = self.0.bucket(policy, key);
         let draw = bucket.take(self.0.now(), quota.into(), cost);
-        if draw.taken > 0 && self.0.shared.load(Ordering::Relaxed) && bucket.owe(draw.taken) {
+        if draw.taken > 0 && self.0.is_shared() && bucket.owe(draw.taken) {
             self.0.untold.push(policy, key, bucket);
         }
         Standing::new(policy, quota, draw)
@@ -108,6 +112,17 @@ impl Limits {
         Standing::new(policy, quota, bucket.take(self.0.now(), quota.into(), 0))
     }
 
+    /// Counts a guess at somebody's secret as a wrong one, or says how many seconds it has to wait.
+    pub fn begin_guess(&self, subject: &Subject<'_>) -> Result<(), u64> {
+        let begun = self.0.guesses.begin(self.0.now(), subject, self.0.is_shared());
+        begun.map_err(|nanoseconds| nanoseconds.div_ceil(1_000_000_000))
+    }
+
+    /// The guess that was begun was right.
+    pub fn guessed_right(&self, subject: &Subject<'_>) {
+        self.0.guesses.right(subject, self.0.is_shared());
+    }
+
     /// Buckets in memory, of all policies.
     pub fn len(&self) -> usize {
         self.0.buckets.iter().map(Cache::len).sum()
@@ -119,6 +134,10 @@ impl Limits {
 }
 
 impl Inner {
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
     fn now(&self) -> u64 {
         // 584 years of nanoseconds.
         self.epoch.elapsed().as_nanos() as u64

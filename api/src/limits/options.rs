@@ -1,19 +1,22 @@
 use std::time::Duration;
 
-use super::{AllowList, Policy, Quota};
+use super::{AllowList, GuessOptions, Policy, Quota};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The quota of each policy, and who has none.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitOptions {
     pub user: Quota,
     pub address: Quota,
     /// Of keys that have none of their own.
     pub key: Quota,
+    /// Of a client address, as are the next two. An account that mail is asked for has it too.
     pub login: Quota,
+    pub sign_up: Quota,
     pub reset: Quota,
     pub ai: Quota,
+    pub guesses: GuessOptions,
     pub allow: AllowList,
 }
 
@@ -24,8 +27,10 @@ impl Default for LimitOptions {
             address: Quota::new(100, 15 * MINUTE, 10),
             key: Quota::new(600, MINUTE, 600),
             login: Quota::new(10, 15 * MINUTE, 5),
-            reset: Quota::new(5, 60 * MINUTE, 3),
+            sign_up: Quota::new(10, 60 * MINUTE, 5),
+            reset: Quota::new(10, 60 * MINUTE, 5),
             ai: Quota::new(20, MINUTE, 5),
+            guesses: GuessOptions::default(),
             allow: AllowList::default(),
         }
     }
@@ -38,6 +43,7 @@ impl LimitOptions {
             Policy::Address => self.address,
             Policy::Key => self.key,
             Policy::Login => self.login,
+            Policy::SignUp => self.sign_up,
             Policy::Reset => self.reset,
             Policy::Ai => self.ai,
         }

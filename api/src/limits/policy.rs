@@ -12,6 +12,8 @@ pub enum Policy {
     Key,
     /// Attempts to sign in.
     Login,
+    /// Requests for a new account.
+    SignUp,
     /// Requests for a new password.
     Reset,
     /// Requests that a language model answers.
@@ -19,8 +21,8 @@ pub enum Policy {
 }
 
 impl Policy {
-    pub const ALL: [Self; 6] =
-        [Self::User, Self::Address, Self::Key, Self::Login, Self::Reset, Self::Ai];
+    pub const ALL: [Self; 7] =
+        [Self::User, Self::Address, Self::Key, Self::Login, Self::SignUp, Self::Reset, Self::Ai];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +30,7 @@ impl Policy {
             Self::Address => "address",
             Self::Key => "key",
             Self::Login => "login",
+            Self::SignUp => "sign_up",
             Self::Reset => "reset",
             Self::Ai => "ai",
         }
@@ -54,5 +57,10 @@ impl Quota {
 
     pub const fn new(limit: u32, window: Duration, burst: u32) -> Self {
         Self { limit, window, burst }
+    }
+
+    /// All of them at once, if need be.
+    pub const fn per_minute(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(60), limit)
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Policy, Quota,
     bucket::{Draw, Rate},
 };
+use crate::problem::{Code, Problem};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -36,6 +37,12 @@ impl Standing {
 
     pub fn refused(&self) -> bool {
         self.retry_after_s > 0
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        let (name, Quota { limit, window, .. }) = (self.policy.name(), self.quota);
+        let detail = format!("more than {limit} requests within {window:?} (`{name}`)");
+        Problem::new(Code::TooManyRequests, detail).retry_after(self.retry_after_s)
     }
 
     /// The fields of draft-ietf-httpapi-ratelimit-headers, and `Retry-After` of RFC 9110 where the

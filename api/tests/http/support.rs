@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use api::{ApiState, Options, keys};
+use api::{
+    ApiState, Options, keys,
+    limits::{GuessOptions, LimitOptions, Quota},
+};
 use domain::{
     ids::{ApiKeyId, OrganizationId, ScanId},
     organizations::{KeyTerms, Organization, OrganizationCommand},
@@ -19,13 +22,29 @@ use journal::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use object_store::memory::InMemory;
-use projections::{RunOptions, Views};
+use projections::{RunOptions, Views, organizations};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use testkit::{TestDatabase, TestNats};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// For tests that are not about them.
+pub fn no_limits() -> LimitOptions {
+    let plenty = Quota::per_minute(10_000_000);
+    LimitOptions {
+        user: plenty,
+        address: plenty,
+        key: plenty,
+        login: plenty,
+        sign_up: plenty,
+        reset: plenty,
+        ai: plenty,
+        guesses: GuessOptions { free: 1000, free_of_address: 1000, ..GuessOptions::default() },
+        ..LimitOptions::default()
+    }
+}
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,9 +58,19 @@ pub struct Server {
     pub owner: Tenant,
     pub stop: CancellationToken,
     pub served: tokio::task::JoinHandle<()>,
+    views: Views,
+    options: Options,
     _stop: tokio_util::sync::DropGuard,
-    _database: TestDatabase,
-    _nats: TestNats,
+    backing: Backing,
+}
+
+/// What the replicas of an installation share.
+#[derive(Clone)]
+struct Backing {
+    database: Arc<TestDatabase>,
+    nats: Arc<TestNats>,
+    archive: LogArchive,
+    master: u8,
 }
 
 #[derive(Clone)]
@@ -95,39 +124,60 @@ impl Server {
         Self::with_master(options, 1).await
     }
 
-    /// An installation with a master key of its own.
-    pub async fn with_master(options: Options, master: u8) -> Self {
+    /// An installation with a master key of its own. It has no limits but those it is given.
+    pub async fn with_master(mut options: Options, master: u8) -> Self {
+        if options.limits == LimitOptions::default() {
+            options.limits = no_limits();
+        }
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (database, nats) = tokio::join!(testkit::database(), testkit::nats());
         let pool = database.pool();
         journal::migrate(&pool).await.unwrap();
-        let stop = CancellationToken::new();
+        let (database, nats) = (Arc::new(database), Arc::new(nats));
+        projections::prepare(&pool).await.unwrap();
+        let archive = LogArchive::new(Arc::new(InMemory::new()));
+        let backing = Backing { database, nats, archive, master };
+        let server = Self::serve(backing, options, None).await;
+        let running = projections::run(
+            server.journal.clone(),
+            server.views.clone(),
+            RunOptions::default(),
+            server.stop.clone(),
+        );
+        tokio::spawn(running);
+        server.until_known().await;
+        server
+    }
+
+    /// Another front end of the same installation. It keeps no views up to date.
+    pub async fn replica(&self) -> Self {
+        Self::serve(self.backing.clone(), self.options.clone(), Some(self.owner.clone())).await
+    }
+
+    async fn serve(backing: Backing, options: Options, owner: Option<Tenant>) -> Self {
+        let (pool, stop) = (backing.database.pool(), CancellationToken::new());
         let (journal, _appender) = Journal::open_with_keys(
             pool.clone(),
             Arc::new(SystemClock),
-            ring(master),
+            ring(backing.master),
             stop.clone(),
         )
         .await
         .unwrap();
         let bus = Bus::connect(BusOptions {
-            url: nats.url().to_owned(),
+            url: backing.nats.url().to_owned(),
             prefix: String::new(),
             replicas: 1,
             name: "api test".to_owned(),
         })
         .await
         .unwrap();
-        let views = Views::new(pool.clone());
-        projections::prepare(&pool).await.unwrap();
-        let running =
-            projections::run(journal.clone(), views.clone(), RunOptions::default(), stop.clone());
-        tokio::spawn(running);
+        let views = Views::new(pool);
         let logs = LogStream::open(&bus).await.unwrap();
-        let archive = LogArchive::new(Arc::new(InMemory::new()));
+        let archive = backing.archive.clone();
         let state = ApiState {
             journal: journal.clone(),
-            views,
+            views: views.clone(),
             logs: logs.clone(),
             archive: archive.clone(),
             jobs: JobStream::open(&bus).await.unwrap(),
@@ -136,53 +186,48 @@ impl Server {
             random,
             trace_link: None,
             checks: Vec::new(),
-            options,
+            options: options.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(api::serve(state, listener, stop.clone()));
-        let owner = tenant(&journal, "owner", false).await;
-        let server = Self {
+        let owner = match owner {
+            Some(owner) => owner,
+            None => tenant(&journal, "owner", false).await,
+        };
+        Self {
             address,
             client: reqwest::Client::new(),
             journal,
+            views,
             logs,
             archive,
             owner,
+            options,
             served,
             _stop: stop.clone().drop_guard(),
             stop,
-            _database: database,
-            _nats: nats,
-        };
-        server.until_known(&server.owner).await;
-        server
+            backing,
+        }
     }
 
     pub async fn another_tenant(&self) -> Tenant {
         let tenant = tenant(&self.journal, "other", false).await;
-        self.until_known(&tenant).await;
+        self.until_known().await;
         tenant
     }
 
     /// An organisation with a key of the platform.
     pub async fn operator(&self) -> Tenant {
         let tenant = tenant(&self.journal, "platform", true).await;
-        self.until_known(&tenant).await;
+        self.until_known().await;
         tenant
     }
 
-    async fn until_known(&self, tenant: &Tenant) {
-        soon(async {
-            loop {
-                let answer = self.get_as(tenant, "/v1/scans").await;
-                if answer.status == 200 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        })
-        .await;
+    /// Until the view holds everything that is in the log.
+    async fn until_known(&self) {
+        let head = self.journal.head().await.unwrap();
+        self.views.open(organizations::NAME, Some(head), PATIENCE).await.unwrap();
     }
 
     pub fn url(&self, path: &str) -> String {

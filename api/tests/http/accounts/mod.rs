@@ -2,13 +2,14 @@
 
 mod attacks;
 mod audit;
+mod guesses;
 mod passwords;
 mod people;
 mod sessions;
 
 use std::time::Duration;
 
-use api::Options;
+use api::{Options, limits::LimitOptions};
 use domain::{
     ids::UserId,
     users::{RESET_LINK, User, VERIFY_LINK, own_organization},
@@ -21,27 +22,26 @@ use crate::support::{Answer, Server, send, soon, with_json};
 const PASSWORD: &str = "violet anchor meadow 7";
 
 /// Quick to hash, so that a test takes no longer than what it is about.
-fn options(failures_per_minute: u32) -> Options {
+fn options() -> Options {
     let passwords = credentials::password::PasswordOptions {
         memory_kib: 64,
         iterations: 1,
         ..Default::default()
     };
-    Options { passwords, failures_per_minute, ..Options::default() }
+    Options { passwords, ..Options::default() }
 }
 
 async fn server() -> Server {
-    Server::with(options(1000)).await
+    Server::with(options()).await
 }
 
-/// One that gives an address few tries.
-async fn strict_server() -> Server {
-    Server::with(options(5)).await
+async fn server_with(limits: LimitOptions) -> Server {
+    Server::with(Options { limits, ..options() }).await
 }
 
 /// Another installation.
 async fn server_of(master: u8) -> Server {
-    Server::with_master(options(1000), master).await
+    Server::with_master(options(), master).await
 }
 
 /// Somebody who has signed in.

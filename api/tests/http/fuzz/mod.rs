@@ -51,8 +51,6 @@ const FOR_A_VIEW: Duration = Duration::from_secs(10);
 
 fn unlimited(wait: Duration) -> Options {
     Options {
-        requests_per_minute: 10_000_000,
-        failures_per_minute: 10_000_000,
         streams_per_key: 1000,
         keep_alive: Duration::from_millis(50),
         default_wait: wait,
