@@ -25,6 +25,11 @@ pub fn hash_hex(key: &str) -> String {
     hex(&hash(key))
 }
 
+/// SHA-256 of anything, in hexadecimal.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes).into())
+}
+
 pub(crate) fn hex(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

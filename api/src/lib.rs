@@ -53,6 +53,7 @@ type Apis = (
     scans::Aliases,
     accounts::Accounts,
     accounts::Me,
+    accounts::SecondFactors,
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -72,6 +73,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         scans::Aliases { app: app.clone() },
         accounts::Accounts { app: app.clone() },
         accounts::Me { app: app.clone() },
+        accounts::SecondFactors { app: app.clone() },
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);

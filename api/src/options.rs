@@ -46,6 +46,10 @@ pub struct Options {
     pub max_wait: Duration,
     /// How passwords are judged and hashed.
     pub passwords: credentials::password::PasswordOptions,
+    /// Whom passkeys are made for; there are none without.
+    pub passkeys: Option<credentials::passkey::RelyingPartyOptions>,
+    /// What authenticator apps call this installation.
+    pub product: String,
 }
 
 impl Default for Options {
@@ -70,6 +74,8 @@ impl Default for Options {
             default_wait: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
             passwords: credentials::password::PasswordOptions::default(),
+            passkeys: None,
+            product: "Millrace".to_owned(),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Decide, PersonalField,
+    factors::{self, FactorEvent},
     jobs::JobChange,
     organizations::{self, OrganizationEvent},
     scans::{self, ScanEvent},
@@ -18,6 +19,7 @@ use crate::{
 /// An event of any context. Projections match on it exhaustively.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    Factor(FactorEvent),
     Organization(OrganizationEvent),
     Scan(ScanEvent),
     Session(SessionEvent),
@@ -62,10 +64,16 @@ fn upcasters() -> Vec<upcast::Step> {
 
 /// Every event type of the house, in its current version.
 pub fn catalogue() -> impl Iterator<Item = EventType> {
-    [organizations::EVENT_TYPES, scans::EVENT_TYPES, sessions::EVENT_TYPES, users::EVENT_TYPES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        factors::EVENT_TYPES,
+        organizations::EVENT_TYPES,
+        scans::EVENT_TYPES,
+        sessions::EVENT_TYPES,
+        users::EVENT_TYPES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Fields of the payload of this type that stay inside the house: whoever shows events to an
@@ -74,6 +82,10 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "organization.api_key_issued" | "organization.api_key_rotated" => &["secret_hash"],
         "scan.attempt_started" => &["fence"],
+        "second_factor.totp_added" => &["secret"],
+        "second_factor.passkey_added" => &["credential_hash"],
+        "second_factor.passkey_removed" => &["credential_hash"],
+        "second_factor.recovery_codes_issued" => &["code_hashes"],
         "session.started" | "session.refreshed" => &["token_hash"],
         "user.signed_up" | "user.password_reset" | "user.password_rehashed" => &["password_hash"],
         _ => &[],
@@ -136,6 +148,7 @@ impl Event {
             Ok(decode_as(event_type, version, payload)?.into_iter().map(wrap).collect())
         }
         match aggregate_type {
+            factors::TYPE => all(event_type, event_version, payload, Self::Factor),
             organizations::TYPE => all(event_type, event_version, payload, Self::Organization),
             scans::TYPE => all(event_type, event_version, payload, Self::Scan),
             sessions::TYPE => all(event_type, event_version, payload, Self::Session),
@@ -147,7 +160,7 @@ impl Event {
     /// What the event means to the job queue, if anything.
     pub fn job_change(&self) -> Option<JobChange> {
         match self {
-            Self::Organization(_) | Self::Session(_) | Self::User(_) => None,
+            Self::Factor(_) | Self::Organization(_) | Self::Session(_) | Self::User(_) => None,
             Self::Scan(event) => event.job_change(),
         }
     }
@@ -155,6 +168,7 @@ impl Event {
     /// Shows each personal field of the event, as [`Decide::personal`] does.
     pub fn personal(&mut self, visit: &mut dyn FnMut(PersonalField<'_>)) {
         match self {
+            Self::Factor(event) => factors::Factors::personal(event, visit),
             Self::Organization(event) => organizations::Organization::personal(event, visit),
             Self::Scan(event) => scans::Scan::personal(event, visit),
             Self::Session(event) => sessions::Session::personal(event, visit),
@@ -164,6 +178,7 @@ impl Event {
 
     pub fn event_type(&self) -> String {
         match self {
+            Self::Factor(event) => event.event_type(),
             Self::Organization(event) => event.event_type(),
             Self::Scan(event) => event.event_type(),
             Self::Session(event) => event.event_type(),

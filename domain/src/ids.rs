@@ -118,6 +118,8 @@ ids! {
     ApiKeyId = "key";
     /// An organisation: the tenant that owns every row.
     OrganizationId = "org";
+    /// A passkey of a person.
+    PasskeyId = "passkey";
     /// A policy of an organisation.
     PolicyId = "policy";
     /// One scan of one target.

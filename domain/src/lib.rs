@@ -6,6 +6,7 @@
 
 mod aggregate;
 pub mod event;
+pub mod factors;
 pub mod ids;
 pub mod jobs;
 pub mod organizations;

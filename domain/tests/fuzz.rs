@@ -8,6 +8,7 @@ use cqrs_es::Aggregate;
 use domain::{
     Event,
     event::catalogue,
+    factors::Factors,
     ids::{ApiKeyId, OrganizationId, ScanId},
     organizations::Organization,
     scans::Scan,
@@ -56,6 +57,11 @@ fn decode(event_type: &str, version: u32, payload: &str) {
     for event in events {
         let _ = event.job_change();
         let written = match event {
+            Event::Factor(event) => {
+                let written = serde_json::to_string(&event).unwrap();
+                Factors::default().apply(event);
+                written
+            }
             Event::Organization(event) => {
                 let written = serde_json::to_string(&event).unwrap();
                 Organization::default().apply(event);

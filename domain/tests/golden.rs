@@ -9,6 +9,7 @@ use cqrs_es::{Aggregate, DomainEvent};
 use domain::{
     Event,
     event::{catalogue, private_fields},
+    factors::Factors,
     organizations::Organization,
     scans::Scan,
     sessions::Session,
@@ -38,6 +39,7 @@ fn golden_events_decode() {
             .unwrap_or_else(|error| panic!("{name} of version {version}: {error:?}"));
         for event in events {
             match event {
+                Event::Factor(event) => Factors::default().apply(event),
                 Event::Organization(event) => Organization::default().apply(event),
                 Event::Scan(event) => Scan::default().apply(event),
                 Event::Session(event) => Session::default().apply(event),
@@ -84,6 +86,7 @@ fn events_of_the_current_version_are_written_as_they_were_read() {
         let events = Event::decode(aggregate, &name, version, &payload.to_string()).unwrap();
         let [event] = events.as_slice() else { panic!("{name} became {events:?}") };
         let (written, event_type, event_version) = match event {
+            Event::Factor(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Organization(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Scan(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Session(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),

@@ -8,7 +8,7 @@ use domain::{
     Decide, Pii, Sealed, Timestamp,
     ids::UserId,
     sessions::{
-        EndReason, IDLE_LIFE, REMEMBERED_TOKENS, Session, SessionCommand, SessionError,
+        EndReason, IDLE_LIFE, Proof, REMEMBERED_TOKENS, Session, SessionCommand, SessionError,
         SessionEvent, StartSession,
     },
 };
@@ -33,6 +33,7 @@ fn start() -> SessionCommand {
         user_id: ada(),
         epoch: 2,
         token_hash: "t1".into(),
+        proofs: vec![Proof::Password],
         client: client(),
         address: None,
     };
@@ -44,6 +45,7 @@ fn started() -> SessionEvent {
         user_id: ada(),
         epoch: 2,
         token_hash: "t1".into(),
+        proofs: vec![Proof::Password],
         client: client(),
         address: None,
         started_at: at(0),

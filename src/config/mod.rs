@@ -3,6 +3,7 @@
 //! Durations and sizes carry their unit in the name. Unknown keys are refused, and every fault found
 //! is named at once.
 
+mod accounts;
 mod database;
 mod faults;
 mod jobs;
@@ -31,6 +32,7 @@ use serde::Serialize;
 
 use self::layers::{DATA_DIR, Layers};
 pub use self::{
+    accounts::Accounts,
     database::Database,
     faults::Faults,
     jobs::Jobs,
@@ -55,6 +57,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub server: Server,
     pub limits: Limits,
+    pub accounts: Accounts,
     pub database: Database,
     pub nats: Nats,
     pub log: Log,
@@ -86,6 +89,7 @@ impl Config {
             data_dir: layers.top(DATA_DIR, &mut faults).unwrap_or_else(|| ".millrace".into()),
             server: layers.section(&mut faults),
             limits: layers.section(&mut faults),
+            accounts: layers.section(&mut faults),
             database: layers.section(&mut faults),
             nats: layers.section(&mut faults),
             log: layers.section(&mut faults),

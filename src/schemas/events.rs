@@ -1,5 +1,6 @@
 use domain::{
     event::{EventType, catalogue, private_fields},
+    factors::FactorEvent,
     organizations::OrganizationEvent,
     scans::ScanEvent,
     sessions::SessionEvent,
@@ -14,6 +15,7 @@ use super::Error;
 pub fn schemas() -> Result<Vec<(EventType, Value)>, Error> {
     let families = [
         ("organization", family::<OrganizationEvent>()),
+        ("second_factor", family::<FactorEvent>()),
         ("scan", family::<ScanEvent>()),
         ("session", family::<SessionEvent>()),
         ("user", family::<UserEvent>()),

@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         &[
             "access",
             "api",
+            "credentials",
             "domain",
             "embedded",
             "engines",

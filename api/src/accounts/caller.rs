@@ -14,6 +14,7 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
+use super::desk::Identity;
 use crate::{
     auth::{asked, decide_own, note_operation},
     charge,
@@ -38,6 +39,8 @@ pub(crate) struct Client {
 pub(crate) struct SignedIn {
     pub user: UserId,
     pub session: SessionId,
+    /// Whether they gave a second factor when they signed in.
+    pub second_factor: bool,
     pub client: Client,
 }
 
@@ -79,6 +82,14 @@ impl Client {
             charge::address(app, &self.scope, policy)?;
         }
         Ok(())
+    }
+
+    /// The same for whatever came of a try to sign in.
+    pub fn charged<T>(&self, app: &App, outcome: Result<T, Problem>) -> Result<T, Problem> {
+        outcome.map_err(|problem| match problem.code {
+            Code::Unauthenticated => self.failed(app, problem),
+            _ => problem,
+        })
     }
 }
 
@@ -129,7 +140,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-        let (user, session) = match identify(request, app).await {
+        let Identity { user, session, second_factor } = match identify(request, app).await {
             Ok(known) => known,
             Err(problem) if problem.code == Code::Unauthenticated => {
                 return Err(client.failed(app, problem).into());
@@ -137,13 +148,13 @@ impl<'a> ApiExtractor<'a> for SignedIn {
             Err(problem) => return Err(problem.into()),
         };
         charge::user(app, &client.scope, user)?;
-        decide_own(app, request, &client.scope, user)?;
+        decide_own(app, request, &client.scope, user, second_factor)?;
         client.actor = Actor::User(user);
-        Ok(Self { user, session, client })
+        Ok(Self { user, session, second_factor, client })
     }
 }
 
-async fn identify(request: &Request, app: &App) -> Result<(UserId, SessionId), Problem> {
+async fn identify(request: &Request, app: &App) -> Result<Identity, Problem> {
     let refused = |detail| Problem::new(Code::Unauthenticated, detail);
     let value = request.header(header::AUTHORIZATION);
     let value = value.ok_or_else(|| refused("no access token was sent; sign in"))?;

@@ -3,11 +3,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use credentials::{
     access::{AccessClaims, AccessVerifier, SigningKeys},
+    passkey::RelyingParty,
     password::Hasher,
 };
 use domain::{
     Timestamp,
     ids::{SessionId, UserId},
+    sessions::Proof,
 };
 use projections::{TenantScope, sessions};
 use quick_cache::sync::Cache;
@@ -15,6 +17,7 @@ use rand::RngCore;
 use tokio::{sync::OnceCell, time::Instant};
 use vault::LinkKey;
 
+use super::challenge::Challenges;
 use crate::{
     problem::{Code, Problem},
     state::App,
@@ -35,12 +38,26 @@ pub(crate) struct Desk {
     pub hasher: Hasher,
     pub links: LinkKey,
     pub index: vault::BlindIndex,
+    pub challenges: Challenges,
+    /// None where the installation has no domain.
+    pub passkeys: Option<RelyingParty>,
     pub keys: SigningKeys,
     verifier: AccessVerifier,
     issuer: String,
     audience: String,
     alive: Cache<SessionId, Instant>,
 }
+
+/// Whom an access token is of.
+pub(crate) struct Identity {
+    pub user: UserId,
+    pub session: SessionId,
+    /// Whether they gave a second factor when they signed in.
+    pub second_factor: bool,
+}
+
+/// Says in an access token that there were two factors (RFC 8176).
+const TWO_FACTORS: &str = "mfa";
 
 /// The desk of an app that may not have been asked for it yet.
 #[derive(Default)]
@@ -66,6 +83,13 @@ impl Desk {
             hasher: Hasher::new(&options.passwords).map_err(|error| Problem::internal(&error))?,
             links: secret.link_key(),
             index: secret.blind_index(),
+            challenges: Challenges::new(secret),
+            passkeys: options
+                .passkeys
+                .clone()
+                .map(RelyingParty::new)
+                .transpose()
+                .map_err(|e| Problem::internal(&e))?,
             verifier: keys.verifier(&issuer, &audience, LEEWAY_SECONDS),
             keys,
             issuer,
@@ -80,6 +104,7 @@ impl Desk {
         app: &App,
         user: UserId,
         session: SessionId,
+        proofs: &[Proof],
         signed_in_at: Timestamp,
     ) -> (String, Timestamp) {
         let now = app.journal.clock().now();
@@ -92,7 +117,7 @@ impl Desk {
             sid: session.to_string(),
             roles: Vec::new(),
             scope: None,
-            amr: vec!["pwd".to_owned()],
+            amr: methods(proofs),
             auth_time: signed_in_at.timestamp(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -103,14 +128,15 @@ impl Desk {
     }
 
     /// Whose token it is, if it holds and its session is alive.
-    pub async fn check(&self, app: &App, token: &str) -> Result<(UserId, SessionId), Problem> {
+    pub async fn check(&self, app: &App, token: &str) -> Result<Identity, Problem> {
         let now = app.journal.clock().now();
         let refused = |detail: String| Problem::new(Code::Unauthenticated, detail);
         let claims = self.verifier.verify(token, now).map_err(|e| refused(e.to_string()))?;
         let ids = claims.sub.parse::<UserId>().ok().zip(claims.sid.parse::<SessionId>().ok());
         let (user, session) = ids.ok_or_else(|| refused("the token is of nobody".to_owned()))?;
         if self.is_alive(app, user, session, now).await? {
-            return Ok((user, session));
+            let second_factor = claims.amr.iter().any(|method| method == TWO_FACTORS);
+            return Ok(Identity { user, session, second_factor });
         }
         Err(refused("the session is over; sign in again".to_owned()))
     }
@@ -141,6 +167,14 @@ impl Desk {
     pub fn forget(&self, session: SessionId) {
         self.alive.remove(&session);
     }
+}
+
+fn methods(proofs: &[Proof]) -> Vec<String> {
+    let mut methods: Vec<_> = proofs.iter().map(|proof| proof.method()).collect();
+    if Proof::are_two(proofs) {
+        methods.push(TWO_FACTORS);
+    }
+    methods.into_iter().map(str::to_owned).collect()
 }
 
 /// What a link is made of beside the keys.

@@ -143,7 +143,7 @@ fn scope(user: UserId) -> TenantScope {
     TenantScope(own_organization(user))
 }
 
-async fn open(
+pub(super) async fn open(
     app: &App,
     user: UserId,
     name: &str,

@@ -5,8 +5,10 @@
 //! takes an `Idempotency-Key`, since the hash of a request that holds a password must not be kept.
 
 mod caller;
+mod challenge;
 mod desk;
 mod error;
+mod factors;
 mod guess;
 mod me;
 mod model;
@@ -14,12 +16,15 @@ mod password;
 mod session;
 mod sign_up;
 
+use domain::sessions::Proof;
 use poem_openapi::{OpenApi, payload::Json};
 
 use crate::{document::Tag, problem::Problem, state::App};
 use caller::Client;
 pub(crate) use caller::SignedIn;
 pub(crate) use desk::{Desk, DeskCell};
+use factors::LoginAnswer;
+pub(crate) use factors::SecondFactors;
 pub(crate) use me::Me;
 use model::{
     AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
@@ -64,11 +69,10 @@ impl Accounts {
         &self,
         client: Client,
         input: Json<LoginInput>,
-    ) -> Result<Json<Tokens>, Problem> {
+    ) -> Result<LoginAnswer, Problem> {
         let LoginInput { email, password } = input.0;
         let (user, state) = password::check(&self.app, &client, &email, password).await?;
-        let desk = self.app.desk().await?;
-        Ok(Json(session::start(&self.app, desk, &client, user, &state).await?))
+        factors::first_factor_given(&self.app, &client, user, &state, Proof::Password).await
     }
 
     /// Go on with a session
@@ -81,12 +85,8 @@ impl Accounts {
         input: Json<RefreshInput>,
     ) -> Result<Json<Tokens>, Problem> {
         let desk = self.app.desk().await?;
-        match session::refresh(&self.app, desk, &client, &input.0.refresh_token).await {
-            Err(problem) if problem.code == crate::problem::Code::Unauthenticated => {
-                Err(client.failed(&self.app, problem))
-            }
-            other => other.map(Json),
-        }
+        let answer = session::refresh(&self.app, desk, &client, &input.0.refresh_token).await;
+        client.charged(&self.app, answer).map(Json)
     }
 
     /// Sign out

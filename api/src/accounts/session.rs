@@ -2,11 +2,11 @@ use credentials::secret_token::{Kind, SecretToken};
 use domain::{
     Pii, Timestamp,
     ids::{SessionId, UserId},
-    sessions::{Session, SessionCommand, SessionError, StartSession},
+    sessions::{Proof, Session, SessionCommand, SessionError, StartSession},
     users::{User, own_organization},
 };
 
-use super::{Desk, caller::Client, model::Tokens};
+use super::{Desk, caller::Client, challenge::Pending, model::Tokens};
 use crate::{
     problem::{Code, Problem},
     state::App,
@@ -15,21 +15,22 @@ use crate::{
 /// Longest name of a client that is kept.
 const MAX_CLIENT_CHARS: usize = 200;
 
-/// Signs a person in whose proof was checked against this state of the account.
+/// Signs a person in whose proofs were checked.
 pub(super) async fn start(
     app: &App,
     desk: &Desk,
     client: &Client,
     user: UserId,
-    state: &User,
+    pending: Pending,
 ) -> Result<Tokens, Problem> {
-    let session = SessionId::from_uuid(app.journal.clock().new_id());
+    let Pending { session, epoch, proofs, .. } = pending;
     let token = SecretToken::generate(Kind::RefreshToken, &mut rand::rng());
     let now = app.journal.clock().now();
     let start = StartSession {
         user_id: user,
-        epoch: state.session_epoch,
+        epoch,
         token_hash: token.hash().to_string(),
+        proofs: proofs.clone(),
         client: client.name.as_ref().map(|name| {
             Pii::plain(name.chars().filter(|c| !c.is_control()).take(MAX_CLIENT_CHARS).collect())
         }),
@@ -37,7 +38,7 @@ pub(super) async fn start(
     };
     let command = SessionCommand::Start(Box::new(start), now);
     app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
-    Ok(tokens(app, desk, user, session, &token, now))
+    Ok(tokens(app, desk, user, session, &proofs, &token, now))
 }
 
 /// Uses up a refresh token for a new one.
@@ -67,7 +68,8 @@ pub(super) async fn refresh(
         desk.forget(session);
         return Err(over());
     }
-    Ok(tokens(app, desk, user, session, &next, before.started_at.unwrap_or(now)))
+    let started_at = after.started_at.unwrap_or(now);
+    Ok(tokens(app, desk, user, session, &after.proofs, &next, started_at))
 }
 
 /// Ends a session of the person. Whether there is such a session is told by the answer.
@@ -113,10 +115,11 @@ fn tokens(
     desk: &Desk,
     user: UserId,
     session: SessionId,
+    proofs: &[Proof],
     refresh: &SecretToken,
     signed_in_at: Timestamp,
 ) -> Tokens {
-    let (access_token, expires_at) = desk.access_token(app, user, session, signed_in_at);
+    let (access_token, expires_at) = desk.access_token(app, user, session, proofs, signed_in_at);
     Tokens {
         access_token,
         token_type: "Bearer".to_owned(),
@@ -146,7 +149,10 @@ impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::NotFound => Self::not_found(),
-            SessionError::Exists => Self::internal(&error),
+            // Its id comes from a challenge, which can be answered once.
+            SessionError::Exists => {
+                Self::new(Code::Unauthenticated, "the challenge was answered already; begin again")
+            }
             SessionError::Over | SessionError::UnknownToken => {
                 Self::new(Code::Unauthenticated, error.to_string())
             }

@@ -30,7 +30,7 @@ pub(super) fn decide(
     }
     let area = action.resource().area();
     let resource = resource(key, area, request.raw_path_param(FIRST_PARAMETER));
-    judge(app, policies, scope, action, principal(key, area), &resource)?;
+    judge(app, policies, scope, false, action, principal(key, area), &resource)?;
     key.note_allowed(action);
     Ok(())
 }
@@ -42,23 +42,25 @@ pub(crate) fn decide_own(
     request: &Request,
     scope: &Scope,
     user: UserId,
+    second_factor: bool,
 ) -> Result<(), Problem> {
     let action = asked(app, request, scope)?;
     let principal = Principal::User { id: user.to_string(), member: None };
     let named = request.raw_path_param(FIRST_PARAMETER).unwrap_or_default();
     let resource = Resource::of_user(user.to_string()).with_id(named);
-    judge(app, app.policies.built_in(), scope, action, &principal, &resource)
+    judge(app, app.policies.built_in(), scope, second_factor, action, &principal, &resource)
 }
 
 fn judge(
     app: &App,
     policies: &Policies,
     scope: &Scope,
+    second_factor: bool,
     action: Action,
     principal: &Principal,
     resource: &Resource,
 ) -> Result<(), Problem> {
-    let decision = weigh(app, policies, scope, action, principal, resource);
+    let decision = weigh(app, policies, scope, second_factor, action, principal, resource);
     if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
 }
 
@@ -66,6 +68,7 @@ fn weigh(
     app: &App,
     policies: &Policies,
     scope: &Scope,
+    second_factor: bool,
     action: Action,
     principal: &Principal,
     resource: &Resource,
@@ -73,7 +76,7 @@ fn weigh(
     let circumstances = Circumstances {
         time: Some(app.journal.clock().now()),
         address: scope.address,
-        second_factor: Some(false),
+        second_factor: Some(second_factor),
         ..Circumstances::default()
     };
     policies.decide(&access::Request { principal, action, resource, circumstances: &circumstances })
@@ -86,7 +89,7 @@ pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bo
     let policies = app.policies.of(app, caller.org, key.policies_position).await?;
     let area = action.resource().area();
     let (principal, resource) = (principal(key, area), resource(key, area, None));
-    Ok(weigh(app, &policies, &caller.scope, action, principal, &resource).allowed)
+    Ok(weigh(app, &policies, &caller.scope, false, action, principal, &resource).allowed)
 }
 
 /// What the operation of the request asks for.

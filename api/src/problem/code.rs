@@ -9,6 +9,7 @@ pub enum Code {
     Unauthenticated,
     KeyExpired,
     Forbidden,
+    SecondFactorNeeded,
     PlatformOnly,
     NotFound,
     NoSuchRoute,
@@ -33,13 +34,14 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::Unauthenticated,
         Self::KeyExpired,
         Self::Forbidden,
+        Self::SecondFactorNeeded,
         Self::PlatformOnly,
         Self::NotFound,
         Self::NoSuchRoute,
@@ -71,6 +73,7 @@ impl Code {
             Self::Unauthenticated => "unauthenticated",
             Self::KeyExpired => "key-expired",
             Self::Forbidden => "forbidden",
+            Self::SecondFactorNeeded => "second-factor-needed",
             Self::PlatformOnly => "platform-only",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
@@ -101,7 +104,9 @@ impl Code {
                 StatusCode::BAD_REQUEST
             }
             Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::PlatformOnly => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::PlatformOnly | Self::SecondFactorNeeded => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -128,6 +133,7 @@ impl Code {
             Self::InvalidBody => "The body cannot be understood",
             Self::KeyExpired => "The API key, or its secret, has ended",
             Self::Unauthenticated => "A valid API key is needed",
+            Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
             Self::Forbidden => "The policies do not allow this",
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::NotFound => "There is no such resource",
@@ -165,6 +171,9 @@ impl Code {
             Self::KeyExpired => "Use the newest secret of the key, or ask for another key.",
             Self::Forbidden => {
                 "Use a key whose scopes name the action, or ask for a policy that allows it; `detail` names both."
+            }
+            Self::SecondFactorNeeded => {
+                "Sign in with a second factor; set one up at `/v1/users/me/totp` or `/v1/users/me/passkeys`."
             }
             Self::PlatformOnly => {
                 "Use a key that the operator issued with `millrace keys issue --platform`."

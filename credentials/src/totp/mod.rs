@@ -41,6 +41,12 @@ impl TotpSecret {
         Some(Self(SecretBox::init_with_mut(|own: &mut [u8; SECRET_LEN]| *own = *bytes)))
     }
 
+    /// What [`Self::base32`] gave.
+    pub fn from_base32(text: &str) -> Option<Self> {
+        let bytes = zeroize::Zeroizing::new(BASE32_NOPAD.decode(text.as_bytes()).ok()?);
+        Self::from_slice(&bytes)
+    }
+
     /// The bytes to seal and store.
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()

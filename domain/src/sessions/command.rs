@@ -1,4 +1,4 @@
-use super::{EndReason, IDLE_LIFE, Session, SessionEvent};
+use super::{EndReason, IDLE_LIFE, Proof, Session, SessionEvent};
 use crate::{Decision, Pii, Timestamp, ids::UserId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,6 +7,7 @@ pub struct StartSession {
     pub epoch: u32,
     /// SHA-256 of the first refresh token, in hexadecimal.
     pub token_hash: String,
+    pub proofs: Vec<Proof>,
     pub client: Option<Pii<String>>,
     pub address: Option<Pii<String>>,
 }
@@ -47,11 +48,12 @@ pub(super) fn decide(
             if session.user.is_some() {
                 return Err(SessionError::Exists);
             }
-            let StartSession { user_id, epoch, token_hash, client, address } = *start;
+            let StartSession { user_id, epoch, token_hash, proofs, client, address } = *start;
             Ok(Decision::one(SessionEvent::Started {
                 user_id,
                 epoch,
                 token_hash,
+                proofs,
                 client,
                 address,
                 started_at: now,

@@ -12,6 +12,9 @@ pub enum SessionEvent {
         epoch: u32,
         /// SHA-256 of the refresh token, in hexadecimal.
         token_hash: String,
+        /// What its owner proved who they are by.
+        #[serde(default)]
+        proofs: Vec<Proof>,
         /// What the client calls itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Pii<String>>,
@@ -32,6 +35,40 @@ pub enum SessionEvent {
         reason: EndReason,
         ended_at: Timestamp,
     },
+}
+
+/// Something that tells who somebody is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    Password,
+    /// A code of an authenticator app.
+    Totp,
+    RecoveryCode,
+    /// A passkey that somebody touched.
+    Passkey,
+    /// A passkey whose authenticator made sure of its owner: two factors in one.
+    VerifiedPasskey,
+}
+
+impl Proof {
+    /// Names of RFC 8176.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Password => "pwd",
+            Self::Totp | Self::RecoveryCode => "otp",
+            Self::Passkey | Self::VerifiedPasskey => "swk",
+        }
+    }
+
+    /// Whether these are two factors.
+    pub fn are_two(proofs: &[Self]) -> bool {
+        let first = proofs.contains(&Self::Password);
+        let second = proofs.iter().any(|proof| *proof != Self::Password);
+        proofs.contains(&Self::VerifiedPasskey) || (first && second)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ mod event;
 mod state;
 
 pub use command::{SessionCommand, SessionError, StartSession};
-pub use event::{EVENT_TYPES, EndReason, SessionEvent};
+pub use event::{EVENT_TYPES, EndReason, Proof, SessionEvent};
 pub use state::Session;
 
 pub const TYPE: &str = "session";

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ADDRESS, CLIENT, EndReason, REMEMBERED_TOKENS, SessionCommand, SessionError, SessionEvent,
-    command,
+    ADDRESS, CLIENT, EndReason, Proof, REMEMBERED_TOKENS, SessionCommand, SessionError,
+    SessionEvent, command,
 };
 use crate::{Decide, Decision, PersonalField, Timestamp, ids::UserId};
 
@@ -19,6 +19,8 @@ pub struct Session {
     pub token_hash: String,
     /// Of the newest tokens that were used up.
     pub used_hashes: VecDeque<String>,
+    #[serde(default)]
+    pub proofs: Vec<Proof>,
     pub started_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub ended: Option<EndReason>,
@@ -34,12 +36,19 @@ impl Decide for Session {
     fn evolve(&mut self, event: &SessionEvent) {
         match event {
             SessionEvent::Started {
-                user_id, epoch, token_hash, started_at, expires_at, ..
+                user_id,
+                epoch,
+                token_hash,
+                proofs,
+                started_at,
+                expires_at,
+                ..
             } => {
                 self.user = Some(*user_id);
                 self.epoch = *epoch;
                 self.generation = 1;
                 self.token_hash = token_hash.clone();
+                self.proofs = proofs.clone();
                 self.started_at = Some(*started_at);
                 self.expires_at = Some(*expires_at);
             }

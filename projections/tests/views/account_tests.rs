@@ -65,6 +65,7 @@ fn session_started(epoch: u32) -> SessionEvent {
         user_id: UserId::from_uuid(Uuid::from_u128(ADA)),
         epoch,
         token_hash: "t1".to_owned(),
+        proofs: Vec::new(),
         client: Some(sealed("client")),
         address: None,
         started_at: at(0),

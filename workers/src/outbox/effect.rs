@@ -1,6 +1,6 @@
 //! What an event asks for, and doing it.
 
-use domain::{Event, ids::UserId, users::UserEvent};
+use domain::{Event, factors::FactorEvent, ids::UserId, users::UserEvent};
 use journal::Recorded;
 use mail::{Mail, Sent};
 use uuid::Uuid;
@@ -12,6 +12,8 @@ const ERASED: &str = "user.erased";
 /// Events that ask for something.
 pub(super) const ASKED: &[&str] = &[
     ERASED,
+    "second_factor.passkey_removed",
+    "second_factor.totp_removed",
     "user.email_verification_asked",
     "user.password_reset_asked",
     "user.sign_up_repeated",
@@ -49,17 +51,27 @@ pub(super) async fn carry_out(outbox: &Outbox, item: &Item) -> Result<(), Failur
 async fn effect_of(outbox: &Outbox, recorded: &Recorded, event: &Event) -> Result<Effect, Failure> {
     match event {
         Event::User(event) => {
-            let user = recorded.aggregate_id.parse::<UserId>();
-            let user = user.map_err(|error| Failure::Fail(error.to_string()))?;
+            let user = person(recorded)?;
             match event {
                 UserEvent::Erased { .. } => Ok(Effect::DestroyKey(user.uuid())),
                 event => letters::to_user(outbox, user, recorded, event).await,
             }
         }
-        Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {
+        Event::Factor(
+            FactorEvent::TotpRemoved { removed_at }
+            | FactorEvent::PasskeyRemoved { removed_at, .. },
+        ) => letters::factor_removed(outbox, person(recorded)?, recorded, *removed_at).await,
+        Event::Factor(_) | Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {
             Ok(Effect::Nothing("events of its kind ask for nothing"))
         }
     }
+}
+
+fn person(recorded: &Recorded) -> Result<UserId, Failure> {
+    recorded
+        .aggregate_id
+        .parse()
+        .map_err(|error: domain::ids::ParseIdError| Failure::Fail(error.to_string()))
 }
 
 async fn send(outbox: &Outbox, item: &Item, mail: &Mail) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The mails that events about people ask for.
 
 use domain::{
+    Timestamp,
     ids::UserId,
     users::{EMAIL, NAME, OpenLink, RESET_LINK, User, UserEvent, VERIFY_LINK, own_organization},
 };
@@ -9,11 +10,13 @@ use mail::{Address, Content, Link, Mail, Name};
 
 use super::{Effect, Outbox, error::Failure};
 
+const ERASED: Effect = Effect::Nothing("the account was erased");
 const OVER: &str = "the link was used or replaced, or has expired";
 
 /// Pages that links lead to, below the address that is configured.
 const VERIFY_PAGE: &str = "verify-email";
 const RESET_PAGE: &str = "reset-password";
+const SECURITY_PAGE: &str = "security";
 const FORGOTTEN_PAGE: &str = "forgotten-password";
 
 pub(super) async fn to_user(
@@ -22,10 +25,7 @@ pub(super) async fn to_user(
     recorded: &Recorded,
     event: &UserEvent,
 ) -> Result<Effect, Failure> {
-    let found = outbox.journal.state::<User>(own_organization(id), &id.to_string()).await?;
-    let Some((user, _)) = found.filter(|(user, _)| !user.erased) else {
-        return Ok(Effect::Nothing("the account was erased"));
-    };
+    let Some(user) = account(outbox, id).await? else { return Ok(ERASED) };
     let content = match event {
         UserEvent::EmailVerificationAsked { nonce, expires_at, .. } => {
             if !is_open(outbox, user.verification.as_ref(), nonce) {
@@ -52,10 +52,34 @@ pub(super) async fn to_user(
         | UserEvent::SessionsEndedEverywhere { .. }
         | UserEvent::Erased { .. } => return Ok(Effect::Nothing("it asks for no mail")),
     };
-    let Some(to) = address(outbox, id, &user).await? else {
-        return Ok(Effect::Nothing("the account was erased"));
-    };
-    let name = name(outbox, id, &user).await?;
+    letter(outbox, id, &user, recorded, content).await
+}
+
+pub(super) async fn factor_removed(
+    outbox: &Outbox,
+    id: UserId,
+    recorded: &Recorded,
+    at: Timestamp,
+) -> Result<Effect, Failure> {
+    let Some(user) = account(outbox, id).await? else { return Ok(ERASED) };
+    let link = Some(page(outbox, SECURITY_PAGE)?);
+    letter(outbox, id, &user, recorded, Content::SecondFactorRemoved { at, link }).await
+}
+
+async fn account(outbox: &Outbox, id: UserId) -> Result<Option<User>, Failure> {
+    let found = outbox.journal.state::<User>(own_organization(id), &id.to_string()).await?;
+    Ok(found.map(|(user, _)| user).filter(|user| !user.erased))
+}
+
+async fn letter(
+    outbox: &Outbox,
+    id: UserId,
+    user: &User,
+    recorded: &Recorded,
+    content: Content,
+) -> Result<Effect, Failure> {
+    let Some(to) = address(outbox, id, user).await? else { return Ok(ERASED) };
+    let name = name(outbox, id, user).await?;
     let at = recorded.recorded_at;
     Ok(Effect::Mail(Box::new(Mail { id: recorded.event_id, at, to, name, content })))
 }

@@ -2,7 +2,10 @@
 
 mod attacks;
 mod audit;
+mod authenticator;
+mod factors;
 mod guesses;
+mod passkeys;
 mod passwords;
 mod people;
 mod sessions;
@@ -28,7 +31,12 @@ fn options() -> Options {
         iterations: 1,
         ..Default::default()
     };
-    Options { passwords, ..Options::default() }
+    let passkeys = Some(credentials::passkey::RelyingPartyOptions {
+        id: "mill.example".to_owned(),
+        name: "Mill".to_owned(),
+        origins: vec!["https://app.mill.example".to_owned()],
+    });
+    Options { passwords, passkeys, ..Options::default() }
 }
 
 async fn server() -> Server {
