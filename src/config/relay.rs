@@ -15,7 +15,7 @@ pub struct Relay {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self { window: 256, max_bytes: None }
+        Self { window: 1024, max_bytes: None }
     }
 }
 

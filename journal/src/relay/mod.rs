@@ -56,7 +56,7 @@ pub struct RelayOptions {
 impl Default for RelayOptions {
     fn default() -> Self {
         Self {
-            window: 256,
+            window: 1024,
             max_bytes: None,
             ack_timeout: Duration::from_secs(5),
             recheck: Duration::from_secs(5),

@@ -1,8 +1,9 @@
 //! Publishes events with many of them in flight, and follows their acknowledgements.
 //!
 //! Every message names the sequence it must follow, so the stream takes each event at its own
-//! position or not at all, whoever else publishes. Acknowledgements come to one subject of the
-//! session with the position as its last token.
+//! position or not at all, whoever else publishes. For the same reason one acknowledgement speaks for
+//! all events before it, and only some are asked for: had the stream refused one, it would refuse every
+//! later one too. They come to one subject of the session with the position as its last token.
 
 use std::{
     collections::VecDeque,
@@ -11,6 +12,7 @@ use std::{
 
 use async_nats::{
     StatusCode, Subscriber,
+    client::PublishError,
     jetstream::{ErrorCode, publish::PublishAck, response::Response},
 };
 use futures::{FutureExt, StreamExt};
@@ -23,12 +25,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Error, Footing, Relay,
     log::{self, Identity},
-    message::Envelope,
+    message::{Envelope, Message},
     source::Source,
     stream,
 };
 use crate::Recorded;
 
+/// An acknowledgement costs the server nearly as much as the event.
+const ACK_EVERY: usize = 32;
 /// Payloads in flight; they wait in memory until they are sent.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(250);
@@ -60,6 +64,8 @@ pub(super) struct Pipeline<'a> {
     in_flight: VecDeque<(u64, usize)>,
     bytes_in_flight: usize,
     unanswered: usize,
+    /// Events sent since an acknowledgement was asked for.
+    unasked: usize,
     acked: u64,
     checkpoint: u64,
     progress_at: Instant,
@@ -84,6 +90,8 @@ impl<'a> Pipeline<'a> {
             in_flight: VecDeque::with_capacity(relay.options.window),
             bytes_in_flight: 0,
             unanswered: 0,
+            // The first event has to tell why, if the stream does not take it.
+            unasked: ACK_EVERY - 1,
             acked: footing.last,
             checkpoint: footing.last,
             progress_at: now,
@@ -141,9 +149,7 @@ impl<'a> Pipeline<'a> {
     }
 
     async fn send(&mut self, page: &mut VecDeque<Recorded>) -> Result<Option<Ended>, Error> {
-        while self.in_flight.len() < self.relay.options.window
-            && self.bytes_in_flight < WINDOW_BYTES
-        {
+        while self.has_room() {
             let Some(event) = page.pop_front() else { break };
             let position = event.position;
             let message = self.envelope.wrap(event);
@@ -152,20 +158,36 @@ impl<'a> Pipeline<'a> {
             }
             self.in_flight.push_back((position, message.payload.len()));
             self.bytes_in_flight += message.payload.len();
-            self.unanswered += 1;
-            let reply = format!("{}.{position}", self.inbox);
-            let sending = self.relay.bus.client().publish_with_reply_and_headers(
-                message.subject,
-                reply,
-                message.headers,
-                message.payload,
-            );
+            self.unasked += 1;
+            let asks = self.unasked >= ACK_EVERY || page.is_empty() || !self.has_room();
+            if asks {
+                self.unasked = 0;
+                self.unanswered += 1;
+            }
+            let sending = self.post(message, asks.then_some(position));
             match timeout(self.relay.options.ack_timeout, sending).await {
                 Ok(sent) => sent.map_err(|error| Error::nats("publishing")(error.into()))?,
                 Err(_) => return Ok(Some(Ended::Unsure("the connection takes no more messages"))),
             }
         }
         Ok(None)
+    }
+
+    /// Hands the message over to the connection, which is to be answered for `asked`.
+    async fn post(&self, message: Message, asked: Option<u64>) -> Result<(), PublishError> {
+        let Message { subject, headers, payload } = message;
+        let client = self.relay.bus.client();
+        match asked {
+            Some(position) => {
+                let reply = format!("{}.{position}", self.inbox);
+                client.publish_with_reply_and_headers(subject, reply, headers, payload).await
+            }
+            None => client.publish_with_headers(subject, headers, payload).await,
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < self.relay.options.window && self.bytes_in_flight < WINDOW_BYTES
     }
 
     /// Takes an acknowledgement and whatever others have come with it.
