@@ -17,8 +17,16 @@ const SLOWEST_POLL: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Views {
     pool: PgPool,
-    /// Moved by the projector of this process, if it has one.
-    positions: Arc<BTreeMap<&'static str, watch::Sender<u64>>>,
+    progress: Arc<BTreeMap<&'static str, Progress>>,
+}
+
+/// What readers and the projector of one process tell each other about a view.
+#[derive(Default)]
+struct Progress {
+    /// Moved by the projector, if there is one in this process.
+    position: watch::Sender<u64>,
+    /// Rung by a read that begins to wait.
+    hurry: watch::Sender<()>,
 }
 
 /// The live tables of one read model.
@@ -41,8 +49,8 @@ pub enum ViewError {
 
 impl Views {
     pub fn new(pool: PgPool) -> Self {
-        let positions = PROJECTIONS.iter().map(|p| (p.name(), watch::Sender::new(0))).collect();
-        Self { pool, positions: Arc::new(positions) }
+        let progress = PROJECTIONS.iter().map(|p| (p.name(), Progress::default())).collect();
+        Self { pool, progress: Arc::new(progress) }
     }
 
     /// The live generation of the code's version of the view called `name` (a module's `NAME`).
@@ -56,10 +64,12 @@ impl Views {
         wait: Duration,
     ) -> Result<View, ViewError> {
         let found = PROJECTIONS.iter().find(|projection| projection.name() == name);
-        let (Some(projection), Some(sender)) = (found, self.positions.get(name)) else {
+        let (Some(projection), Some(progress)) = (found, self.progress.get(name)) else {
             return Err(ViewError::NotBuilt { name });
         };
-        let mut moved = sender.subscribe();
+        let mut moved = progress.position.subscribe();
+        let min_position = min_position.unwrap_or(0);
+        let mut rung = false;
         let deadline = Instant::now() + wait.min(MAX_WAIT);
         let mut poll = FIRST_POLL;
         loop {
@@ -68,8 +78,11 @@ impl Views {
             let Some(view) = self.live(*projection).await? else {
                 return Err(ViewError::NotBuilt { name });
             };
-            if view.position >= min_position.unwrap_or(0) {
+            if view.position >= min_position {
                 return Ok(view);
+            }
+            if !std::mem::replace(&mut rung, true) {
+                progress.hurry.send_replace(());
             }
             if Instant::now() >= deadline {
                 return Err(ViewError::Stale { position: view.position });
@@ -100,9 +113,14 @@ impl Views {
 
     /// The live generation of `name` has reached `position`.
     pub(crate) fn announce(&self, name: &str, position: u64) {
-        if let Some(sender) = self.positions.get(name) {
-            sender.send_replace(position);
+        if let Some(progress) = self.progress.get(name) {
+            progress.position.send_replace(position);
         }
+    }
+
+    /// Changes when a read of this process begins to wait for `name` to move.
+    pub(crate) fn hurry(&self, name: &str) -> watch::Receiver<()> {
+        self.progress.get(name).map_or_else(|| watch::channel(()).1, |p| p.hurry.subscribe())
     }
 }
 

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use domain::Timestamp;
 use journal::Journal;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -37,6 +40,10 @@ pub(super) struct Follower {
     limit: u32,
     /// Read while the batch before was applied.
     ahead: Option<Slice>,
+    /// When it last moved.
+    moved_at: Instant,
+    /// Somebody waits for the view to move.
+    hurry: watch::Receiver<()>,
     lag: Lag,
     speed: Speed,
 }
@@ -44,6 +51,8 @@ pub(super) struct Follower {
 /// What to do next.
 enum Next {
     GoOn,
+    /// For company of the next event, then for the next event.
+    Rest,
     Wait,
     Hold,
     End,
@@ -58,6 +67,7 @@ impl Follower {
         tail: Arc<Tail>,
         options: RunOptions,
     ) -> Self {
+        let hurry = views.hurry(build.projection.name());
         Self {
             build,
             journal,
@@ -68,6 +78,8 @@ impl Follower {
             position: found.position,
             status: found.status,
             ahead: None,
+            moved_at: Instant::now(),
+            hurry,
             lag: Lag::default(),
             speed: Speed::default(),
         }
@@ -80,6 +92,13 @@ impl Follower {
             let pause = match self.step().await {
                 Ok(Next::End) => return,
                 Ok(Next::GoOn) => None,
+                Ok(Next::Rest) => {
+                    self.rest(&stop).await;
+                    if self.is_end(self.position) {
+                        self.wait(&stop).await;
+                    }
+                    None
+                }
                 Ok(Next::Wait) => {
                     self.wait(&stop).await;
                     None
@@ -111,7 +130,7 @@ impl Follower {
         };
         self.lag.waits_since(first_recorded(&slice));
         let (outcome, ahead) = tokio::join!(self.apply(&slice), async {
-            if self.is_end(slice.end()) { Ok(None) } else { self.read(slice.end()).await }
+            if self.may_rest(slice.end()) { Ok(None) } else { self.read(slice.end()).await }
         },);
         match outcome? {
             Outcome::Applied { position, status } => {
@@ -125,11 +144,11 @@ impl Follower {
                 {
                     return self.caught_up().await;
                 }
-                Ok(Next::GoOn)
+                Ok(self.after_moving())
             }
             Outcome::Moved { position, status } => {
                 self.moved(position, status);
-                Ok(Next::GoOn)
+                Ok(self.after_moving())
             }
             Outcome::Held => {
                 self.ahead = None;
@@ -168,6 +187,30 @@ impl Follower {
         *self.journal.watch_head().borrow() <= position
     }
 
+    /// Whether so few events are known after this position that they can wait for others: what a batch
+    /// costs hardly depends on how many it has.
+    fn may_rest(&self, position: u64) -> bool {
+        let behind = self.journal.watch_head().borrow().saturating_sub(position);
+        self.status != Status::Building && behind < u64::from(self.options.batch_events)
+    }
+
+    fn after_moving(&self) -> Next {
+        if self.may_rest(self.position) { Next::Rest } else { Next::GoOn }
+    }
+
+    /// Until the rest is over, or somebody waits for what comes next.
+    async fn rest(&mut self, stop: &CancellationToken) {
+        let over = sleep_until(self.moved_at + self.options.rest);
+        let mut head = self.journal.watch_head();
+        let full = self.position + u64::from(self.options.batch_events);
+        tokio::select! {
+            () = over => {}
+            () = stop.cancelled() => {}
+            _ = head.wait_for(|head| *head >= full) => {}
+            Ok(()) = self.hurry.changed() => {}
+        }
+    }
+
     fn applied(&mut self, slice: &Slice, position: u64, status: Status) {
         let events = position - slice.after();
         self.speed.add(events);
@@ -183,6 +226,7 @@ impl Follower {
     fn moved(&mut self, position: u64, status: Status) {
         self.position = position;
         self.status = status;
+        self.moved_at = Instant::now();
         self.lag.waits_since(None);
         let behind = self.journal.watch_head().borrow().saturating_sub(position);
         let catches_up = behind > FAR_BEHIND * u64::from(self.options.batch_events);

@@ -34,6 +34,8 @@ pub struct RunOptions {
     pub max_dead_letters: u64,
     /// A statement that takes longer is broken off and tried again.
     pub statement_timeout: Duration,
+    /// A build that has caught up takes up events this often at most, unless a read waits for them.
+    pub rest: Duration,
     /// How often the log is looked at although nobody announced anything.
     pub idle: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for RunOptions {
             batch_bytes: 4 * 1024 * 1024,
             max_dead_letters: 10_000,
             statement_timeout: Duration::from_secs(60),
+            rest: Duration::from_millis(20),
             idle: Duration::from_secs(1),
         }
     }
