@@ -164,7 +164,8 @@ pub(crate) async fn catch_up<A: Decide>(
     Ok(loaded.version > before)
 }
 
-/// Keeps the state as the newest snapshot, unless a newer one is there.
+/// Keeps the state as the newest snapshot, unless a newer one is there. Nothing rests on it, so nobody's
+/// commit waits until it is on disk: one that is lost in a crash is made again.
 pub(crate) async fn save_snapshot<A: Decide>(
     pool: &PgPool,
     id: &str,
@@ -173,7 +174,7 @@ pub(crate) async fn save_snapshot<A: Decide>(
     let json = serde_json::to_value(&loaded.state)?;
     sqlx::query(
         "INSERT INTO snapshots AS s (aggregate_type, aggregate_id, sequence, state_version, state)
-         VALUES ($1, $2, $3, $4, $5)
+         SELECT $1, $2, $3, $4, $5 FROM set_config('synchronous_commit', 'off', true)
          ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
          SET sequence = excluded.sequence, state_version = excluded.state_version,
              state = excluded.state
