@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod charge;
 mod command;
+mod csv;
 mod dead_letters;
 mod document;
 mod done;

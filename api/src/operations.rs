@@ -27,6 +27,8 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("change_policy", Action::PoliciesUpdate),
     ("remove_policy", Action::PoliciesDelete),
     ("list_audit_entries", Action::AuditRead),
+    ("export_audit_entries", Action::AuditExport),
+    ("export_all_audit_entries", Action::AdminAuditRead),
     ("list_my_audit_entries", Action::UsersRead),
     ("list_all_audit_entries", Action::AdminAuditRead),
     // They are events of the organisation. Those of all are the platform's, see `Caller::reach`.

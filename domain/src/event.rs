@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Decide, PersonalField,
+    audit::{self, AuditEvent},
     factors::{self, FactorEvent},
     jobs::JobChange,
     organizations::{self, OrganizationEvent},
@@ -19,6 +20,7 @@ use crate::{
 /// An event of any context. Projections match on it exhaustively.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    Audit(AuditEvent),
     Factor(FactorEvent),
     Organization(OrganizationEvent),
     Scan(ScanEvent),
@@ -65,6 +67,7 @@ fn upcasters() -> Vec<upcast::Step> {
 /// Every event type of the house, in its current version.
 pub fn catalogue() -> impl Iterator<Item = EventType> {
     [
+        audit::EVENT_TYPES,
         factors::EVENT_TYPES,
         organizations::EVENT_TYPES,
         scans::EVENT_TYPES,
@@ -80,6 +83,7 @@ pub fn catalogue() -> impl Iterator<Item = EventType> {
 /// organisation leaves them out.
 pub fn private_fields(event_type: &str) -> &'static [&'static str] {
     match event_type {
+        "audit.sink_set" => &["token"],
         "organization.api_key_issued" | "organization.api_key_rotated" => &["secret_hash"],
         "scan.attempt_started" => &["fence"],
         "second_factor.totp_added" => &["secret"],
@@ -95,7 +99,8 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
 /// The part of its aggregate that an event of this type is about: what it is, and the field of the
 /// payload with its id. None for an event about the aggregate itself.
 pub fn part(event_type: &str) -> Option<(&'static str, &'static str)> {
-    const PARTS: [(&str, &str, &str); 3] = [
+    const PARTS: [(&str, &str, &str); 4] = [
+        ("audit.sink_", "audit_sink", "sink_id"),
         ("organization.api_key_", "api_key", "key_id"),
         ("organization.policy_", "policy", "policy_id"),
         ("organization.member_", "member", "user_id"),
@@ -148,6 +153,7 @@ impl Event {
             Ok(decode_as(event_type, version, payload)?.into_iter().map(wrap).collect())
         }
         match aggregate_type {
+            audit::TYPE => all(event_type, event_version, payload, Self::Audit),
             factors::TYPE => all(event_type, event_version, payload, Self::Factor),
             organizations::TYPE => all(event_type, event_version, payload, Self::Organization),
             scans::TYPE => all(event_type, event_version, payload, Self::Scan),
@@ -160,7 +166,11 @@ impl Event {
     /// What the event means to the job queue, if anything.
     pub fn job_change(&self) -> Option<JobChange> {
         match self {
-            Self::Factor(_) | Self::Organization(_) | Self::Session(_) | Self::User(_) => None,
+            Self::Audit(_)
+            | Self::Factor(_)
+            | Self::Organization(_)
+            | Self::Session(_)
+            | Self::User(_) => None,
             Self::Scan(event) => event.job_change(),
         }
     }
@@ -168,6 +178,7 @@ impl Event {
     /// Shows each personal field of the event, as [`Decide::personal`] does.
     pub fn personal(&mut self, visit: &mut dyn FnMut(PersonalField<'_>)) {
         match self {
+            Self::Audit(event) => audit::Audit::personal(event, visit),
             Self::Factor(event) => factors::Factors::personal(event, visit),
             Self::Organization(event) => organizations::Organization::personal(event, visit),
             Self::Scan(event) => scans::Scan::personal(event, visit),
@@ -178,6 +189,7 @@ impl Event {
 
     pub fn event_type(&self) -> String {
         match self {
+            Self::Audit(event) => event.event_type(),
             Self::Factor(event) => event.event_type(),
             Self::Organization(event) => event.event_type(),
             Self::Scan(event) => event.event_type(),

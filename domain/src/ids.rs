@@ -126,6 +126,8 @@ ids! {
     ScanId = "scan";
     /// One sign-in of one person, however often it is refreshed.
     SessionId = "session";
+    /// A collector that entries of an audit log are sent to.
+    SinkId = "sink";
     /// A person with an account.
     UserId = "user";
 }

@@ -5,6 +5,7 @@
 //! database or the network.
 
 mod aggregate;
+pub mod audit;
 pub mod event;
 pub mod factors;
 pub mod ids;

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 use cqrs_es::Aggregate;
 use domain::{
     Event,
+    audit::Audit,
     event::catalogue,
     factors::Factors,
     ids::{ApiKeyId, OrganizationId, ScanId},
@@ -57,6 +58,11 @@ fn decode(event_type: &str, version: u32, payload: &str) {
     for event in events {
         let _ = event.job_change();
         let written = match event {
+            Event::Audit(event) => {
+                let written = serde_json::to_string(&event).unwrap();
+                Audit::default().apply(event);
+                written
+            }
             Event::Factor(event) => {
                 let written = serde_json::to_string(&event).unwrap();
                 Factors::default().apply(event);

@@ -1,4 +1,5 @@
 use domain::{
+    audit::AuditEvent,
     event::{EventType, catalogue, private_fields},
     factors::FactorEvent,
     organizations::OrganizationEvent,
@@ -14,6 +15,7 @@ use super::Error;
 /// The JSON Schema (draft 2020-12) of every event's payload.
 pub fn schemas() -> Result<Vec<(EventType, Value)>, Error> {
     let families = [
+        ("audit", family::<AuditEvent>()),
         ("organization", family::<OrganizationEvent>()),
         ("second_factor", family::<FactorEvent>()),
         ("scan", family::<ScanEvent>()),

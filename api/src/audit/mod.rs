@@ -1,5 +1,7 @@
 //! The audit log: that of an organisation, that of a person and that of the whole installation.
 
+mod error;
+mod export;
 mod model;
 mod shown;
 
@@ -18,12 +20,14 @@ use projections::{
 use crate::{
     accounts::SignedIn,
     auth::{Caller, PlatformCaller, may},
+    command::Input,
     document::Tag,
     problem::Problem,
     read::{Freshness, Read},
     state::App,
 };
-use model::AuditPage;
+use export::Exported;
+use model::{AuditPage, ExportRequest};
 use shown::Sight;
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -75,6 +79,36 @@ impl AuditLog {
         let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
         let reach = Reach::Organization(caller.tenant());
         page(&self.app, reach, &wanted, sight, slice, fresh).await
+    }
+
+    /// Export the audit log
+    ///
+    /// All entries that are wanted, newest first, as one document. What was exported, and by whom, is an
+    /// entry itself. Personal data is masked unless the caller may `audit:read_personal`.
+    #[oai(path = "/v1/audit/exports", method = "post", operation_id = "export_audit_entries")]
+    async fn export(
+        &self,
+        caller: Caller,
+        body: Input<ExportRequest>,
+    ) -> Result<Exported, Problem> {
+        let sight = Sight::of(may(&self.app, &caller, Action::AuditReadPersonal).await?);
+        let reach = Reach::Organization(caller.tenant());
+        export::export(&self.app, &caller, reach, sight, body.value).await
+    }
+
+    /// Export the audit log of the installation
+    #[oai(
+        path = "/v1/admin/audit/exports",
+        method = "post",
+        operation_id = "export_all_audit_entries"
+    )]
+    async fn export_all(
+        &self,
+        caller: PlatformCaller,
+        body: Input<ExportRequest>,
+    ) -> Result<Exported, Problem> {
+        let (reach, sight) = (Reach::Installation, Sight::Everything);
+        export::export(&self.app, caller.as_caller(), reach, sight, body.value).await
     }
 
     /// Read the audit log of the own account
@@ -147,6 +181,19 @@ impl AuditLog {
         let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
         page(&self.app, Reach::Installation, &wanted, Sight::Everything, slice, fresh).await
     }
+}
+
+fn wanted(request: ExportRequest) -> Result<Wanted, Problem> {
+    Ok(Wanted {
+        org: request.organization_id.as_deref().map(organization).transpose()?,
+        actor: request.actor.map(actor_text),
+        resource_id: request.resource_id,
+        actions: actions(request.action.as_deref())?,
+        request_id: request.request_id,
+        from: request.from,
+        until: request.until,
+        ..Wanted::default()
+    })
 }
 
 async fn page(

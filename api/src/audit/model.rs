@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use poem_openapi::{Object, types::Any};
+use poem_openapi::{Enum, Object, types::Any};
 use serde_json::Value;
 
 /// Something that was done.
@@ -73,4 +73,34 @@ pub(crate) struct AuditPage {
     /// Left out on the last page.
     #[oai(skip_serializing_if_is_none)]
     pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case", rename = "AuditExportFormat")]
+pub(crate) enum Format {
+    /// One entry a line, as JSON.
+    Ndjson,
+    /// RFC 4180, safe to open in a spreadsheet.
+    Csv,
+}
+
+/// What to take out.
+#[derive(Debug, Object)]
+#[oai(rename = "AuditExportRequest", deny_unknown_fields)]
+pub(crate) struct ExportRequest {
+    pub format: Format,
+    /// Of this organisation, where those of all can be seen.
+    pub organization_id: Option<String>,
+    /// Who did it: `user_...`, `key_...`, `system:worker`, `operator` or `anonymous`.
+    pub actor: Option<String>,
+    /// The id of what it was done to.
+    pub resource_id: Option<String>,
+    /// Names of event types, separated by commas.
+    pub action: Option<String>,
+    /// Done by the request with this id.
+    pub request_id: Option<String>,
+    /// Not before this moment.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
 }

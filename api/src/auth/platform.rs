@@ -15,6 +15,11 @@ const API_KEY: &str = "platform_api_key";
 pub(crate) struct PlatformCaller(Caller);
 
 impl PlatformCaller {
+    /// As the key of its own organisation that it is.
+    pub fn as_caller(&self) -> &Caller {
+        &self.0
+    }
+
     /// Does the work even when the client goes away meanwhile, and leaves a trace of who asked for
     /// it: such work makes no event that would say so.
     pub async fn carry_out<T, E>(

@@ -1,5 +1,6 @@
 //! The audit log as its readers meet it.
 
+use domain::scans::EngineOutcome;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -88,4 +89,58 @@ async fn the_audit_log_is_for_those_who_may_read_it() {
     let theirs = server.audit(&path, &operator.key).await;
     assert!(!organizations(&theirs).is_empty());
     assert!(organizations(&theirs).iter().all(|organization| *organization == owner));
+}
+
+async fn export(server: &Server, key: &str, body: &Value) -> Answer {
+    let request = server.bare(Method::POST, "/v1/audit/exports").bearer_auth(key);
+    send(with_json(request, body)).await
+}
+
+#[tokio::test]
+async fn the_whole_log_is_exported_and_that_is_an_entry_itself() {
+    let server = Server::start().await;
+    let other = server.another_tenant().await;
+    for _ in 0..11 {
+        let scans = (0..10)
+            .map(|_| server.completed(&server.owner, vec![], EngineOutcome::Completed, vec![]));
+        futures::future::join_all(scans).await;
+    }
+    server.audit("/v1/audit", &server.owner.key).await;
+    let all = export(&server, &server.owner.key, &json!({ "format": "ndjson" })).await;
+    assert_eq!((all.status.as_u16(), all.header("content-type")), (200, "application/x-ndjson"));
+    let entries: Vec<Value> =
+        all.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(entries.len() > 500, "{}", entries.len());
+    let positions: Vec<_> =
+        entries.iter().map(|entry| entry["position"].as_u64().unwrap()).collect();
+    assert!(positions.is_sorted_by(|a, b| a > b));
+    assert!(!all.text.contains(&other.org.to_string()));
+
+    let log = server.audit("/v1/audit?action=audit.exported", &server.owner.key).await;
+    let entry = &log["entries"][0];
+    assert_eq!(entry["operation"], "export_audit_entries");
+    assert_eq!(entry["actor"]["id"], server.owner.key_id.to_string());
+    assert_eq!(entry["changes"]["after"]["personal"], true);
+    let refused = export(&server, &server.owner.key, &json!({ "format": "xml" })).await;
+    assert_eq!(refused.code(), "invalid-body");
+}
+
+#[tokio::test]
+async fn an_export_opens_in_a_spreadsheet_and_runs_nothing() {
+    let server = Server::start().await;
+    let body = json!({ "name": "=cmd()", "scopes": ["audit:read"] });
+    let request = server.request(Method::POST, "/v1/keys").header("user-agent", "=1+1");
+    let answer = send(with_json(request, &body)).await;
+    assert_eq!(answer.status, 202);
+    let reader = answer.json()["secret"].as_str().unwrap().to_owned();
+    server.audit("/v1/audit", &server.owner.key).await;
+    let wanted = json!({ "format": "csv", "action": "organization.api_key_issued" });
+    let csv = export(&server, &server.owner.key, &wanted).await;
+    assert!(csv.header("content-disposition").ends_with(".csv\""));
+    let mut rows = csv.text.split("\r\n");
+    assert!(rows.next().unwrap().starts_with("\"position\",\"id\",\"at\""));
+    let row = rows.next().unwrap();
+    assert!(row.contains("\"'=1+1\"") && row.contains("\"\"name\"\":\"\"=cmd()\"\""), "{row}");
+    // Whoever may read may not take all of it out.
+    assert_eq!(export(&server, &reader, &wanted).await.code(), "forbidden");
 }

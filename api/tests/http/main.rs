@@ -17,6 +17,7 @@ mod logs;
 mod policies;
 mod problems;
 mod projections;
+mod quiet;
 mod rates;
 mod reads;
 mod reports;

@@ -63,7 +63,11 @@ pub(super) async fn apply(
                 Event::Organization(event) => {
                     batch.fold(log_event.recorded.org.uuid(), position, event);
                 }
-                Event::Factor(_) | Event::Scan(_) | Event::Session(_) | Event::User(_) => {}
+                Event::Audit(_)
+                | Event::Factor(_)
+                | Event::Scan(_)
+                | Event::Session(_)
+                | Event::User(_) => {}
             }
         }
     }

@@ -60,7 +60,11 @@ fn scan_events<'e>(events: &[&'e LogEvent]) -> Result<Vec<Given<'e>>, Fault> {
                         .map_err(|error| Fault::event(position, format!("{error}")))?;
                     scans.push((*log_event, id.uuid(), event));
                 }
-                Event::Factor(_) | Event::Organization(_) | Event::Session(_) | Event::User(_) => {}
+                Event::Audit(_)
+                | Event::Factor(_)
+                | Event::Organization(_)
+                | Event::Session(_)
+                | Event::User(_) => {}
             }
         }
     }

@@ -30,7 +30,11 @@ pub(super) async fn apply(
         for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
             match event {
                 Event::User(event) => batch.fold(log_event.recorded.org.uuid(), event),
-                Event::Factor(_) | Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {}
+                Event::Audit(_)
+                | Event::Factor(_)
+                | Event::Organization(_)
+                | Event::Scan(_)
+                | Event::Session(_) => {}
             }
         }
     }

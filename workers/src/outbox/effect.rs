@@ -61,9 +61,11 @@ async fn effect_of(outbox: &Outbox, recorded: &Recorded, event: &Event) -> Resul
             FactorEvent::TotpRemoved { removed_at }
             | FactorEvent::PasskeyRemoved { removed_at, .. },
         ) => letters::factor_removed(outbox, person(recorded)?, recorded, *removed_at).await,
-        Event::Factor(_) | Event::Organization(_) | Event::Scan(_) | Event::Session(_) => {
-            Ok(Effect::Nothing("events of its kind ask for nothing"))
-        }
+        Event::Audit(_)
+        | Event::Factor(_)
+        | Event::Organization(_)
+        | Event::Scan(_)
+        | Event::Session(_) => Ok(Effect::Nothing("events of its kind ask for nothing")),
     }
 }
 

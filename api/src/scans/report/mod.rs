@@ -48,7 +48,7 @@ impl Format {
         match self {
             Self::Json => "application/json",
             Self::Sarif => "application/sarif+json",
-            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Csv => crate::csv::CONTENT_TYPE,
             Self::Html => "text/html; charset=utf-8",
         }
     }
