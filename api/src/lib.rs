@@ -55,6 +55,7 @@ type Apis = (
     accounts::Accounts,
     accounts::Me,
     accounts::SecondFactors,
+    accounts::Profile,
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -75,6 +76,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         accounts::Accounts { app: app.clone() },
         accounts::Me { app: app.clone() },
         accounts::SecondFactors { app: app.clone() },
+        accounts::Profile { app: app.clone() },
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);

@@ -91,7 +91,10 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
         "second_factor.passkey_removed" => &["credential_hash"],
         "second_factor.recovery_codes_issued" => &["code_hashes"],
         "session.started" | "session.refreshed" => &["token_hash"],
-        "user.signed_up" | "user.password_reset" | "user.password_rehashed" => &["password_hash"],
+        "user.signed_up"
+        | "user.password_reset"
+        | "user.password_changed"
+        | "user.password_rehashed" => &["password_hash"],
         _ => &[],
     }
 }

@@ -22,6 +22,10 @@ pub enum Content {
         link: Link,
         expires_at: Time,
     },
+    PasswordChanged {
+        at: Time,
+        link: Option<Link>,
+    },
     /// To the new address.
     EmailChange {
         link: Link,
@@ -61,6 +65,7 @@ impl Content {
             | Self::EmailChange { link, .. }
             | Self::Invitation { link, .. } => Some(link),
             Self::SignUpRepeated { link, .. }
+            | Self::PasswordChanged { link, .. }
             | Self::EmailChanged { link, .. }
             | Self::NewLogin { link, .. }
             | Self::SecondFactorRemoved { link, .. } => link.as_ref(),
@@ -92,6 +97,12 @@ impl Content {
                     .line(format!("Somebody asked for a new password for your {product} account."))
                     .action("Choose a new password", link, Some(*expires_at))
                     .line("If it was not you, leave this mail alone: your password stays as it is.")
+            }
+            Self::PasswordChanged { at, link } => {
+                Page::new(format!("The password of your {product} account was changed"))
+                    .line(format!("A new password was chosen on {}.", date(*at)))
+                    .line("Every session has ended. If it was not you, choose a new one now.")
+                    .action_if("Choose a new password", link.as_ref())
             }
             Self::EmailChange { link, expires_at } => {
                 Page::new(format!("Confirm your new address for {product}"))

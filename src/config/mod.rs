@@ -13,6 +13,7 @@ mod log;
 mod mail;
 mod nats;
 mod objects;
+mod passwords;
 mod projections;
 mod relay;
 mod scans;
@@ -41,6 +42,7 @@ pub use self::{
     mail::{Mail, StartTls},
     nats::Nats,
     objects::Objects,
+    passwords::Passwords,
     projections::Projections,
     relay::Relay,
     scans::Scans,
@@ -58,6 +60,7 @@ pub struct Config {
     pub server: Server,
     pub limits: Limits,
     pub accounts: Accounts,
+    pub passwords: Passwords,
     pub database: Database,
     pub nats: Nats,
     pub log: Log,
@@ -90,6 +93,7 @@ impl Config {
             server: layers.section(&mut faults),
             limits: layers.section(&mut faults),
             accounts: layers.section(&mut faults),
+            passwords: layers.section(&mut faults),
             database: layers.section(&mut faults),
             nats: layers.section(&mut faults),
             log: layers.section(&mut faults),

@@ -85,6 +85,7 @@ fn options(config: &Config) -> Options {
         limits: limits(&config.limits),
         max_streams: server.max_streams,
         streams_per_key: server.streams_per_key,
+        passwords: config.passwords.options(),
         passkeys: config.accounts.relying_party(server, &config.mail.name),
         product: config.mail.name.clone(),
         ..Options::default()

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "cloud-objects")]
 mod buckets;
+mod erasure;
 mod installation;
 mod mails;
 mod operator;

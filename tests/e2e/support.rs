@@ -202,6 +202,29 @@ impl Millrace {
     }
 }
 
+impl Millrace {
+    /// The token of the link to a page, of the newest mail that has one.
+    pub async fn mailed(&self, page: &str) -> String {
+        let folder = self.folder.path().join("data/mails");
+        let mut token = None;
+        eventually("a mail", || {
+            let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            let mut mails: Vec<_> = files.map(|file| file.path()).collect();
+            mails.sort();
+            token = mails.iter().rev().find_map(|file| link_of(file, page));
+            token.is_some()
+        })
+        .await;
+        token.unwrap()
+    }
+}
+
+fn link_of(mail: &Path, page: &str) -> Option<String> {
+    let mail = std::fs::read_to_string(mail).ok()?.replace("=\r\n", "").replace("=3D", "=");
+    let (_, rest) = mail.split_once(&format!("/{page}#token="))?;
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
 impl Drop for Millrace {
     fn drop(&mut self) {
         if let Some(child) = &self.process {

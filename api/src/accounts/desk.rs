@@ -45,7 +45,8 @@ pub(crate) struct Desk {
     verifier: AccessVerifier,
     issuer: String,
     audience: String,
-    alive: Cache<SessionId, Instant>,
+    /// With whose it is.
+    alive: Cache<SessionId, (UserId, Instant)>,
 }
 
 /// Whom an access token is of.
@@ -148,7 +149,8 @@ impl Desk {
         session: SessionId,
         now: Timestamp,
     ) -> Result<bool, Problem> {
-        if self.alive.get(&session).is_some_and(|until| Instant::now() < until) {
+        if self.alive.get(&session).is_some_and(|known| known.0 == user && Instant::now() < known.1)
+        {
             return Ok(true);
         }
         let until = Instant::now() + ALIVE_FOR;
@@ -158,7 +160,7 @@ impl Desk {
         let alive = sessions::is_alive(scope, &view, session, now).await?
             || super::session::is_alive(app, user, session, now).await?;
         if alive {
-            self.alive.insert(session, until);
+            self.alive.insert(session, (user, until));
         }
         Ok(alive)
     }

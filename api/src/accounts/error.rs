@@ -9,6 +9,8 @@ impl From<UserError> for Problem {
         match error {
             UserError::NotFound => Self::not_found(),
             UserError::Exists => Self::internal(&error),
+            UserError::SameEmail => Self::new(Code::ValidationFailed, &text).at("email", text),
+            UserError::TooSoon => Self::new(Code::TooManyRequests, text).retry_after(60),
             UserError::Name => Self::new(Code::ValidationFailed, &text).at("name", text),
             UserError::Link | UserError::LinkExpired => {
                 Self::new(Code::ValidationFailed, &text).at("token", text)

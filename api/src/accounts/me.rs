@@ -2,21 +2,19 @@ use domain::{
     Pii,
     ids::{SessionId, UserId},
     sessions::{ADDRESS, CLIENT},
-    users::{EMAIL, NAME, User, UserCommand, own_organization},
+    users::{EMAIL, LANGUAGE, NAME, TIME_ZONE, User, UserCommand, own_organization},
 };
-use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{OpenApi, param::Path, payload::Json};
 use projections::{TenantScope, sessions, users};
 
 use super::{
     caller::SignedIn,
-    guess::Guess,
-    model::{AccountView, ErasureCertificate, Noted, SessionList, SessionView},
-    noted, password, session,
+    model::{AccountView, Noted, SessionList, SessionView},
+    noted, session,
 };
 use crate::{
     document::Tag,
-    limits::Subject,
-    problem::{Code, Problem},
+    problem::Problem,
     read::{Freshness, Read},
     state::App,
 };
@@ -27,12 +25,6 @@ const MAX_SESSIONS: u32 = 100;
 /// What belongs to whoever has signed in.
 pub(crate) struct Me {
     pub app: App,
-}
-
-#[derive(Object)]
-pub(crate) struct EraseInput {
-    /// Of the account, once more.
-    pub password: String,
 }
 
 #[OpenApi(tag = "Tag::Accounts")]
@@ -52,6 +44,8 @@ impl Me {
             id: caller.user.to_string(),
             email: open(&self.app, caller.user, EMAIL, row.email.as_ref()).await?,
             name: open(&self.app, caller.user, NAME, row.name.as_ref()).await?,
+            language: open(&self.app, caller.user, LANGUAGE, row.language.as_ref()).await?,
+            time_zone: open(&self.app, caller.user, TIME_ZONE, row.time_zone.as_ref()).await?,
             email_verified: row.email_verified,
             signed_up_at: row.signed_up_at,
         };
@@ -94,40 +88,6 @@ impl Me {
         let desk = self.app.desk().await?;
         session::end(&self.app, desk, &caller.client, caller.user, id).await?;
         Ok(noted("the session is over"))
-    }
-
-    /// Erase the own account
-    ///
-    /// Destroys the key under which everything personal was sealed: in the log, the stream, the views and
-    /// every copy of them. It cannot be taken back.
-    #[oai(path = "/v1/users/me/erase", method = "post", operation_id = "erase_me")]
-    async fn erase(
-        &self,
-        caller: SignedIn,
-        input: Json<EraseInput>,
-    ) -> Result<Json<ErasureCertificate>, Problem> {
-        let (app, user) = (&self.app, caller.user);
-        let account = session::state::<User>(app, user, &user.to_string()).await?;
-        let (desk, account) = (app.desk().await?, account.map(|account| (user, account)));
-        let guess = Guess::begin(app, &caller.client, Some(Subject::Id(user.uuid())))?;
-        let right = password::verify(app, &caller.client, desk, account, input.0.password).await?;
-        if right.is_none() {
-            let problem = Problem::new(Code::Unauthenticated, "the password is not right");
-            return Err(problem);
-        }
-        guess.right();
-        let erased_at = app.journal.clock().now();
-        let command = UserCommand::Erase { now: erased_at };
-        let context = caller.client.context(app, user);
-        let committed = app.execute::<User>(context, user.to_string(), command).await?;
-        app.journal.erase_person(user.uuid()).await?;
-        desk.forget(caller.session);
-        Ok(Json(ErasureCertificate {
-            user_id: user.to_string(),
-            position: committed.position,
-            key_destroyed: app.journal.is_erased(user.uuid()).await?,
-            erased_at,
-        }))
     }
 }
 

@@ -7,12 +7,15 @@
 mod caller;
 mod challenge;
 mod desk;
+mod erasure;
 mod error;
+mod export;
 mod factors;
 mod guess;
 mod me;
 mod model;
 mod password;
+mod profile;
 mod session;
 mod sign_up;
 
@@ -29,6 +32,7 @@ pub(crate) use me::Me;
 use model::{
     AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
 };
+pub(crate) use profile::Profile;
 
 pub(crate) struct Accounts {
     pub app: App,

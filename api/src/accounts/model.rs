@@ -63,6 +63,8 @@ pub(crate) struct AccountView {
     pub id: String,
     pub email: Option<String>,
     pub name: Option<String>,
+    pub language: Option<String>,
+    pub time_zone: Option<String>,
     pub email_verified: bool,
     pub signed_up_at: Timestamp,
 }
@@ -95,4 +97,18 @@ pub(crate) struct ErasureCertificate {
     /// Always: the key under which all personal data was sealed is destroyed.
     pub key_destroyed: bool,
     pub erased_at: Timestamp,
+    /// What became unreadable: in the log, and in every copy that the stream, views, snapshots and
+    /// backups hold of it.
+    pub unreadable: Vec<UnreadableField>,
+    /// What still stands there, and tells nobody who it was.
+    pub readable: Vec<String>,
+}
+
+/// A field of an event.
+#[derive(Object)]
+pub(crate) struct UnreadableField {
+    pub event_type: String,
+    pub field: String,
+    /// How many values of it there were.
+    pub values: u64,
 }

@@ -124,6 +124,7 @@ async fn every_operation_but_those_of_health_and_of_signing_in_needs_a_key() {
     let expected = [
         "ask_password_reset",
         "begin_passkey_login",
+        "change_email",
         "complete_password_reset",
         "get_liveness",
         "get_metrics",

@@ -1,7 +1,8 @@
-use crate::{Decision, Pii, Timestamp};
+use crate::{Decision, Pii, Timestamp, ids::UserId};
 
 use super::{
-    MAIL_PAUSE, OpenLink, RESET_LIFE, SignUp, User, UserError, UserEvent, VERIFICATION_LIFE,
+    MAIL_PAUSE, OpenLink, Profile, RESET_LIFE, SignUp, User, UserError, UserEvent,
+    VERIFICATION_LIFE,
 };
 
 /// Longest name shown to people.
@@ -29,6 +30,26 @@ pub enum UserCommand {
     ResetPassword {
         nonce: String,
         password_hash: Pii<String>,
+        now: Timestamp,
+    },
+    /// By whoever knew the former one.
+    ChangePassword {
+        password_hash: Pii<String>,
+        now: Timestamp,
+    },
+    ChangeProfile {
+        profile: Box<Profile>,
+        now: Timestamp,
+    },
+    AskEmailChange {
+        email: Pii<String>,
+        email_index: String,
+        nonce: String,
+        now: Timestamp,
+    },
+    /// By a link whose token was checked against this nonce.
+    ChangeEmail {
+        nonce: String,
         now: Timestamp,
     },
     RehashPassword {
@@ -72,6 +93,18 @@ pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
                 reset_at: now,
             }))
         }
+        UserCommand::ChangePassword { password_hash, now } => {
+            Ok(Decision::one(UserEvent::PasswordChanged {
+                user_id: id,
+                password_hash,
+                changed_at: now,
+            }))
+        }
+        UserCommand::ChangeProfile { profile, now } => change_profile(id, *profile, now),
+        UserCommand::AskEmailChange { email, email_index, nonce, now } => {
+            ask_email_change(user, id, (email, email_index), nonce, now)
+        }
+        UserCommand::ChangeEmail { nonce, now } => change_email(user, id, &nonce, now),
         UserCommand::RehashPassword { password_hash, now } => {
             Ok(Decision::one(UserEvent::PasswordRehashed {
                 user_id: id,
@@ -114,6 +147,56 @@ fn repeat_sign_up(user: &User, nonce: String, now: Timestamp) -> Decision<UserEv
 fn verify_email(user: &User, nonce: &str, now: Timestamp) -> Decided {
     check_link(user.verification.as_ref(), nonce, now)?;
     Ok(Decision::one(UserEvent::EmailVerified { verified_at: now }))
+}
+
+fn change_profile(user_id: UserId, profile: Profile, now: Timestamp) -> Decided {
+    let Profile { name, language, time_zone } = profile;
+    if let Some(name) = name.as_ref().and_then(Pii::as_plain) {
+        check_name(name)?;
+    }
+    Ok(Decision::one(UserEvent::ProfileChanged {
+        user_id,
+        name,
+        language,
+        time_zone,
+        changed_at: now,
+    }))
+}
+
+fn ask_email_change(
+    user: &User,
+    user_id: UserId,
+    (email, email_index): (Pii<String>, String),
+    nonce: String,
+    now: Timestamp,
+) -> Decided {
+    if email_index == user.email_index {
+        return Err(UserError::SameEmail);
+    }
+    if is_recent(user.change_mailed_at, now) {
+        return Err(UserError::TooSoon);
+    }
+    Ok(Decision::one(UserEvent::EmailChangeAsked {
+        user_id,
+        email,
+        email_index,
+        nonce,
+        expires_at: now + VERIFICATION_LIFE,
+        asked_at: now,
+    }))
+}
+
+fn change_email(user: &User, user_id: UserId, nonce: &str, now: Timestamp) -> Decided {
+    let change = user.email_change.as_ref();
+    check_link(change.map(|change| &change.link), nonce, now)?;
+    let change = change.ok_or(UserError::Link)?;
+    Ok(Decision::one(UserEvent::EmailChanged {
+        user_id,
+        email: change.email.clone(),
+        email_index: change.email_index.clone(),
+        former_index: user.email_index.clone(),
+        changed_at: now,
+    }))
 }
 
 fn ask_reset(user: &User, nonce: String, now: Timestamp) -> Decision<UserEvent> {

@@ -9,6 +9,10 @@ pub enum UserError {
         super::command::MAX_NAME_CHARS
     )]
     Name,
+    #[error("this is the address of the account already")]
+    SameEmail,
+    #[error("a mail was sent a moment ago; wait a minute before asking for another")]
+    TooSoon,
     #[error("the link was used already, or a newer one was sent")]
     Link,
     #[error("the link has expired; ask for a new one")]

@@ -41,6 +41,43 @@ pub enum UserEvent {
         password_hash: Pii<String>,
         reset_at: Timestamp,
     },
+    /// By whoever knew the former one. Ends every session.
+    PasswordChanged {
+        user_id: UserId,
+        password_hash: Pii<String>,
+        changed_at: Timestamp,
+    },
+    /// The whole of it, as it is from now on.
+    ProfileChanged {
+        user_id: UserId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<Pii<String>>,
+        /// A language tag, such as `de-AT`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        language: Option<Pii<String>>,
+        /// Of the IANA database, such as `Europe/Vienna`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_zone: Option<Pii<String>>,
+        changed_at: Timestamp,
+    },
+    EmailChangeAsked {
+        user_id: UserId,
+        /// The new address.
+        email: Pii<String>,
+        email_index: String,
+        nonce: String,
+        expires_at: Timestamp,
+        asked_at: Timestamp,
+    },
+    /// By the link of a mail to the new address.
+    EmailChanged {
+        user_id: UserId,
+        email: Pii<String>,
+        email_index: String,
+        /// It is free for other accounts.
+        former_index: String,
+        changed_at: Timestamp,
+    },
     /// The same password, hashed in today's way.
     PasswordRehashed {
         user_id: UserId,
@@ -82,6 +119,22 @@ pub const EVENT_TYPES: &[EventType] = &[
         about: "A new password was chosen by the link of a mail, and every session ended.",
     },
     EventType {
+        name: "user.password_changed",
+        version: 1,
+        about: "A new password was chosen by whoever knew the former one, and every session ended.",
+    },
+    EventType {
+        name: "user.profile_changed",
+        version: 1,
+        about: "Somebody changed what they are called, or how they want to be addressed.",
+    },
+    EventType {
+        name: "user.email_change_asked",
+        version: 1,
+        about: "A mail with a link that makes this the address of the account is to be sent to it.",
+    },
+    EventType { name: "user.email_changed", version: 1, about: "The account has another address." },
+    EventType {
         name: "user.password_rehashed",
         version: 1,
         about: "The password is stored in a newer way; it has not changed.",
@@ -107,6 +160,10 @@ impl cqrs_es::DomainEvent for UserEvent {
             Self::EmailVerified { .. } => "user.email_verified",
             Self::PasswordResetAsked { .. } => "user.password_reset_asked",
             Self::PasswordReset { .. } => "user.password_reset",
+            Self::PasswordChanged { .. } => "user.password_changed",
+            Self::ProfileChanged { .. } => "user.profile_changed",
+            Self::EmailChangeAsked { .. } => "user.email_change_asked",
+            Self::EmailChanged { .. } => "user.email_changed",
             Self::PasswordRehashed { .. } => "user.password_rehashed",
             Self::SessionsEndedEverywhere { .. } => "user.sessions_ended_everywhere",
             Self::Erased { .. } => "user.erased",

@@ -15,7 +15,7 @@ mod state;
 pub use command::UserCommand;
 pub use error::UserError;
 pub use event::{EVENT_TYPES, UserEvent};
-pub use state::{OpenLink, User};
+pub use state::{EmailChange, OpenLink, User};
 
 use crate::{
     Pii,
@@ -31,10 +31,13 @@ pub const EMAIL_CLAIM: &str = "user_email";
 pub const EMAIL: &str = "email";
 pub const NAME: &str = "name";
 pub const PASSWORD_HASH: &str = "password_hash";
+pub const LANGUAGE: &str = "language";
+pub const TIME_ZONE: &str = "time_zone";
 
 /// Purposes of links, which are a part of what their tokens are made of.
 pub const VERIFY_LINK: &str = "verify email";
 pub const RESET_LINK: &str = "reset password";
+pub const CHANGE_EMAIL_LINK: &str = "change email";
 
 /// How long the link that confirms an address works.
 pub const VERIFICATION_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -46,6 +49,14 @@ pub const MAIL_PAUSE: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 /// The organisation that a person's own account belongs to.
 pub fn own_organization(user: UserId) -> OrganizationId {
     OrganizationId::from_uuid(user.uuid())
+}
+
+/// What somebody may tell about themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub name: Option<Pii<String>>,
+    pub language: Option<Pii<String>>,
+    pub time_zone: Option<Pii<String>>,
 }
 
 /// What is known of somebody who signs up. The index is that of the address, in hexadecimal.

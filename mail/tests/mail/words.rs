@@ -61,6 +61,7 @@ fn all() -> Vec<Content> {
         Content::VerifyEmail { link: link(), expires_at },
         Content::SignUpRepeated { at: at(), link: Some(link()) },
         Content::PasswordReset { link: link(), expires_at },
+        Content::PasswordChanged { at: at(), link: Some(link()) },
         Content::EmailChange { link: link(), expires_at },
         Content::EmailChanged { at: at(), link: Some(link()) },
         Content::Invitation { organization: name.clone(), inviter: None, link: link(), expires_at },

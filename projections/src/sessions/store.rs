@@ -80,6 +80,7 @@ impl Batch {
     fn fold_user(&mut self, user: Uuid, event: &UserEvent) {
         match event {
             UserEvent::PasswordReset { .. }
+            | UserEvent::PasswordChanged { .. }
             | UserEvent::SessionsEndedEverywhere { .. }
             | UserEvent::Erased { .. } => *self.epochs.entry(user).or_default() += 1,
             UserEvent::SignedUp { .. }
@@ -87,6 +88,9 @@ impl Batch {
             | UserEvent::EmailVerificationAsked { .. }
             | UserEvent::EmailVerified { .. }
             | UserEvent::PasswordResetAsked { .. }
+            | UserEvent::ProfileChanged { .. }
+            | UserEvent::EmailChangeAsked { .. }
+            | UserEvent::EmailChanged { .. }
             | UserEvent::PasswordRehashed { .. } => {}
         }
     }

@@ -9,6 +9,8 @@ pub struct UserRow {
     /// None once the person was erased.
     pub email: Option<Pii<String>>,
     pub name: Option<Pii<String>>,
+    pub language: Option<Pii<String>>,
+    pub time_zone: Option<Pii<String>>,
     pub email_verified: bool,
     pub signed_up_at: Timestamp,
     pub erased_at: Option<Timestamp>,
@@ -17,7 +19,7 @@ pub struct UserRow {
 /// The account of the person whose own organisation the scope is.
 pub async fn get(scope: TenantScope, view: &View) -> Result<Option<UserRow>, QueryError> {
     let query = format!(
-        "SELECT org_id, email, name, email_verified, signed_up_at, erased_at
+        "SELECT org_id, email, name, language, time_zone, email_verified, signed_up_at, erased_at
          FROM {}.users WHERE org_id = $1",
         view.schema()
     );
@@ -30,6 +32,8 @@ fn user(row: &PgRow) -> Result<UserRow, sqlx::Error> {
         user: UserId::from_uuid(row.try_get("org_id")?),
         email: personal(row, "email")?,
         name: personal(row, "name")?,
+        language: personal(row, "language")?,
+        time_zone: personal(row, "time_zone")?,
         email_verified: row.try_get("email_verified")?,
         signed_up_at: row.try_get("signed_up_at")?,
         erased_at: row.try_get("erased_at")?,

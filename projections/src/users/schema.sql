@@ -4,6 +4,8 @@ CREATE TABLE users (
     org_id uuid PRIMARY KEY,
     email text,
     name text,
+    language text,
+    time_zone text,
     email_verified boolean NOT NULL,
     signed_up_at timestamptz NOT NULL,
     erased_at timestamptz

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use domain::{Event, Pii, Timestamp, users::UserEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,6 +11,9 @@ use crate::{event::LogEvent, fault::Fault};
 struct Batch {
     signed_up: Vec<SignedUp>,
     verified: Vec<Uuid>,
+    /// The last one of each person.
+    profiles: BTreeMap<Uuid, [Option<String>; 3]>,
+    emails: BTreeMap<Uuid, Option<String>>,
     erased: Vec<(Uuid, Timestamp)>,
 }
 
@@ -41,6 +46,8 @@ pub(super) async fn apply(
     // An account is made once, and nothing happens to it after it was erased.
     write_signed_up(connection, schema, &batch.signed_up).await?;
     write_verified(connection, schema, &batch.verified).await?;
+    write_profiles(connection, schema, &batch.profiles).await?;
+    write_emails(connection, schema, &batch.emails).await?;
     write_erased(connection, schema, &batch.erased).await
 }
 
@@ -54,10 +61,20 @@ impl Batch {
             UserEvent::EmailVerified { .. } | UserEvent::PasswordReset { .. } => {
                 self.verified.push(user);
             }
+            UserEvent::ProfileChanged { name, language, time_zone, .. } => {
+                let fields = [name, language, time_zone];
+                let fields = fields.map(|value| value.as_ref().and_then(sealed));
+                self.profiles.insert(user, fields);
+            }
+            UserEvent::EmailChanged { email, .. } => {
+                self.emails.insert(user, sealed(email));
+            }
             UserEvent::Erased { erased_at, .. } => self.erased.push((user, *erased_at)),
             UserEvent::SignUpRepeated { .. }
             | UserEvent::EmailVerificationAsked { .. }
             | UserEvent::PasswordResetAsked { .. }
+            | UserEvent::PasswordChanged { .. }
+            | UserEvent::EmailChangeAsked { .. }
             | UserEvent::PasswordRehashed { .. }
             | UserEvent::SessionsEndedEverywhere { .. } => {}
         }
@@ -106,6 +123,50 @@ async fn write_verified(
     Ok(())
 }
 
+async fn write_profiles(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &BTreeMap<Uuid, [Option<String>; 3]>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.users u SET name = g.name, language = g.language, time_zone = g.zone
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+             AS g(org_id, name, language, zone) WHERE u.org_id = g.org_id"
+    );
+    let column = |at: usize| rows.values().map(|row| row[at].as_deref()).collect::<Vec<_>>();
+    sqlx::query(&query)
+        .bind(rows.keys().copied().collect::<Vec<_>>())
+        .bind(column(0))
+        .bind(column(1))
+        .bind(column(2))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_emails(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &BTreeMap<Uuid, Option<String>>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.users u SET email = g.email
+         FROM unnest($1::uuid[], $2::text[]) AS g(org_id, email) WHERE u.org_id = g.org_id"
+    );
+    sqlx::query(&query)
+        .bind(rows.keys().copied().collect::<Vec<_>>())
+        .bind(rows.values().map(Option::as_deref).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn write_erased(
     connection: &mut PgConnection,
     schema: &str,
@@ -115,7 +176,8 @@ async fn write_erased(
         return Ok(());
     }
     let query = format!(
-        "UPDATE {schema}.users u SET email = NULL, name = NULL, erased_at = g.at
+        "UPDATE {schema}.users u SET email = NULL, name = NULL, language = NULL,
+             time_zone = NULL, erased_at = g.at
          FROM unnest($1::uuid[], $2::timestamptz[]) AS g(org_id, at) WHERE u.org_id = g.org_id"
     );
     sqlx::query(&query)

@@ -14,7 +14,11 @@ pub(super) const ASKED: &[&str] = &[
     ERASED,
     "second_factor.passkey_removed",
     "second_factor.totp_removed",
+    "user.email_change_asked",
+    "user.email_changed",
     "user.email_verification_asked",
+    "user.password_changed",
+    "user.password_reset",
     "user.password_reset_asked",
     "user.sign_up_repeated",
 ];

@@ -1,11 +1,14 @@
 //! The mails that events about people ask for.
 
 use domain::{
-    Timestamp,
+    Pii, Timestamp,
     ids::UserId,
-    users::{EMAIL, NAME, OpenLink, RESET_LINK, User, UserEvent, VERIFY_LINK, own_organization},
+    users::{
+        CHANGE_EMAIL_LINK, EMAIL, NAME, OpenLink, RESET_LINK, TYPE, User, UserEvent, VERIFY_LINK,
+        own_organization,
+    },
 };
-use journal::Recorded;
+use journal::{Filter, MAX_PAGE, Recorded};
 use mail::{Address, Content, Link, Mail, Name};
 
 use super::{Effect, Outbox, error::Failure};
@@ -15,6 +18,7 @@ const OVER: &str = "the link was used or replaced, or has expired";
 
 /// Pages that links lead to, below the address that is configured.
 const VERIFY_PAGE: &str = "verify-email";
+const CHANGE_EMAIL_PAGE: &str = "change-email";
 const RESET_PAGE: &str = "reset-password";
 const SECURITY_PAGE: &str = "security";
 const FORGOTTEN_PAGE: &str = "forgotten-password";
@@ -45,14 +49,34 @@ pub(super) async fn to_user(
             let link = Some(page(outbox, FORGOTTEN_PAGE)?);
             Content::SignUpRepeated { at: *repeated_at, link }
         }
+        UserEvent::EmailChangeAsked { nonce, expires_at, email, .. } => {
+            let link = user.email_change.as_ref().map(|change| &change.link);
+            if !is_open(outbox, link, nonce) {
+                return Ok(Effect::Nothing(OVER));
+            }
+            let link = one_time_link(outbox, CHANGE_EMAIL_PAGE, CHANGE_EMAIL_LINK, id, nonce)?;
+            let content = Content::EmailChange { link, expires_at: *expires_at };
+            return letter(outbox, id, &user, Some(email), recorded, content).await;
+        }
+        UserEvent::EmailChanged { changed_at, .. } => {
+            let former = former_email(outbox, recorded).await?;
+            let link = Some(page(outbox, SECURITY_PAGE)?);
+            let content = Content::EmailChanged { at: *changed_at, link };
+            return letter(outbox, id, &user, former.as_ref(), recorded, content).await;
+        }
+        UserEvent::PasswordReset { reset_at: at, .. }
+        | UserEvent::PasswordChanged { changed_at: at, .. } => {
+            let link = Some(page(outbox, FORGOTTEN_PAGE)?);
+            Content::PasswordChanged { at: *at, link }
+        }
         UserEvent::SignedUp { .. }
         | UserEvent::EmailVerified { .. }
-        | UserEvent::PasswordReset { .. }
+        | UserEvent::ProfileChanged { .. }
         | UserEvent::PasswordRehashed { .. }
         | UserEvent::SessionsEndedEverywhere { .. }
         | UserEvent::Erased { .. } => return Ok(Effect::Nothing("it asks for no mail")),
     };
-    letter(outbox, id, &user, recorded, content).await
+    letter(outbox, id, &user, user.email.as_ref(), recorded, content).await
 }
 
 pub(super) async fn factor_removed(
@@ -63,7 +87,8 @@ pub(super) async fn factor_removed(
 ) -> Result<Effect, Failure> {
     let Some(user) = account(outbox, id).await? else { return Ok(ERASED) };
     let link = Some(page(outbox, SECURITY_PAGE)?);
-    letter(outbox, id, &user, recorded, Content::SecondFactorRemoved { at, link }).await
+    let content = Content::SecondFactorRemoved { at, link };
+    letter(outbox, id, &user, user.email.as_ref(), recorded, content).await
 }
 
 async fn account(outbox: &Outbox, id: UserId) -> Result<Option<User>, Failure> {
@@ -75,10 +100,11 @@ async fn letter(
     outbox: &Outbox,
     id: UserId,
     user: &User,
+    to: Option<&Pii<String>>,
     recorded: &Recorded,
     content: Content,
 ) -> Result<Effect, Failure> {
-    let Some(to) = address(outbox, id, user).await? else { return Ok(ERASED) };
+    let Some(to) = address(outbox, id, to).await? else { return Ok(ERASED) };
     let name = name(outbox, id, user).await?;
     let at = recorded.recorded_at;
     Ok(Effect::Mail(Box::new(Mail { id: recorded.event_id, at, to, name, content })))
@@ -89,8 +115,37 @@ fn is_open(outbox: &Outbox, link: Option<&OpenLink>, nonce: &str) -> bool {
     link.is_some_and(|link| link.nonce == nonce && now < link.expires_at)
 }
 
-async fn address(outbox: &Outbox, id: UserId, user: &User) -> Result<Option<Address>, Failure> {
-    let Some(sealed) = &user.email else { return Ok(None) };
+/// The address of the account before it was changed.
+async fn former_email(
+    outbox: &Outbox,
+    recorded: &Recorded,
+) -> Result<Option<Pii<String>>, Failure> {
+    let filter = Filter {
+        aggregate: Some((TYPE, recorded.aggregate_id.clone())),
+        event_types: ["user.signed_up", "user.email_changed"].map(str::to_owned).to_vec(),
+        ..Filter::default()
+    };
+    let mut former = None;
+    for before in outbox.journal.read(0, &filter, MAX_PAGE).await? {
+        if before.sequence >= recorded.sequence {
+            break;
+        }
+        for event in before.decode_as::<UserEvent>()? {
+            if let UserEvent::SignedUp { email, .. } | UserEvent::EmailChanged { email, .. } = event
+            {
+                former = Some(email);
+            }
+        }
+    }
+    Ok(former)
+}
+
+async fn address(
+    outbox: &Outbox,
+    id: UserId,
+    sealed: Option<&Pii<String>>,
+) -> Result<Option<Address>, Failure> {
+    let Some(sealed) = sealed else { return Ok(None) };
     let opened = outbox.journal.open_personal(id.uuid(), EMAIL, sealed).await?.known();
     let parsed = opened.map(|text| text.parse::<Address>());
     parsed.transpose().map_err(|error| Failure::Fail(error.to_string()))

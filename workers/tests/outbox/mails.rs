@@ -1,4 +1,7 @@
-use domain::users::{RESET_LINK, UserCommand, VERIFY_LINK};
+use domain::{
+    Pii,
+    users::{CHANGE_EMAIL_LINK, RESET_LINK, UserCommand, VERIFY_LINK},
+};
 use journal::{Clock, SystemClock};
 use workers::outbox;
 
@@ -114,5 +117,40 @@ async fn mails_wait_for_a_server_that_is_away() {
     outbox::retry(world.journal.pool(), Some(waiting[0].position as u64)).await.unwrap();
     let running = world.outbox();
     assert_eq!(soon(world.sink.next()).await.to, ["ada@example.org"]);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_change_of_address_is_mailed_to_the_new_one_and_told_to_the_former() {
+    let mut world = World::start().await;
+    let (ada, nonce) = world.sign_up("ada@example.org").await;
+    let now = SystemClock.now();
+    world.tell(ada, UserCommand::VerifyEmail { nonce, now }).await;
+    let ask = |email: &str, nonce: &str, now| UserCommand::AskEmailChange {
+        email: Pii::plain(email.to_owned()),
+        email_index: email.to_owned(),
+        nonce: nonce.to_owned(),
+        now,
+    };
+    world.tell(ada, ask("ada@king.example", "n1", now)).await;
+    let running = world.outbox();
+    let mail = soon(world.sink.next()).await;
+    assert_eq!(mail.to, ["ada@king.example"]);
+    let link = world.link("change-email", CHANGE_EMAIL_LINK, ada, "n1");
+    assert!(joined(&mail.content).contains(&link), "{}", mail.content);
+
+    // Each notice goes to whoever had the account until then.
+    let later = now + domain::users::MAIL_PAUSE;
+    for (nonce, former, next) in
+        [("n1", "ada@example.org", Some("ada@third.example")), ("n2", "ada@king.example", None)]
+    {
+        world.tell(ada, UserCommand::ChangeEmail { nonce: nonce.to_owned(), now }).await;
+        let notice = soon(world.sink.next()).await;
+        assert_eq!(notice.to, [former]);
+        if let Some(next) = next {
+            world.tell(ada, ask(next, "n2", later)).await;
+            assert_eq!(soon(world.sink.next()).await.to, [next]);
+        }
+    }
     running.end().await;
 }

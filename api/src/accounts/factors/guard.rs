@@ -13,7 +13,7 @@ use crate::{
 
 /// Whether it is the owner who asks for a change of what proves it: somebody with a stolen access token
 /// knows no password, and somebody with a stolen password has no second factor.
-pub(super) async fn confirm(
+pub(in super::super) async fn confirm(
     app: &App,
     caller: &SignedIn,
     input: ConfirmInput,

@@ -19,10 +19,11 @@ use super::{
 };
 use crate::{document::Tag, problem::Problem, read::Read, state::App};
 pub(super) use answer::LoginAnswer;
-use guard::confirm;
+pub(super) use guard::confirm;
+pub(super) use model::ConfirmInput;
 use model::{
-    ConfirmInput, ConfirmTotpInput, FactorsView, NewPasskey, NewPasskeyInput, PasskeyAsked,
-    PasskeyInput, RecoveryCodes, SecondFactorInput, TotpAsked,
+    ConfirmTotpInput, FactorsView, NewPasskey, NewPasskeyInput, PasskeyAsked, PasskeyInput,
+    RecoveryCodes, SecondFactorInput, TotpAsked,
 };
 pub(super) use sign_in::first_factor_given;
 

@@ -66,6 +66,39 @@ async fn tokens_that_this_installation_did_not_sign_are_refused() {
     assert_eq!(server.as_person(Method::GET, "/v1/users/me", ada.access()).await.status, 200);
 }
 
+/// Signed by the installation's own key: only what they say is wrong.
+#[tokio::test]
+async fn tokens_of_another_time_issuer_audience_or_person_are_refused() {
+    use credentials::access::{AccessClaims, SigningKeys};
+    let server = server().await;
+    let (ada, bob) =
+        (server.person("ada@example.org").await, server.person("bob@example.org").await);
+    let stored = server.journal.stored_secret("access token signing keys", || unreachable!());
+    let keys = SigningKeys::from_secret_bytes(&stored.await.unwrap()).unwrap();
+    let good: AccessClaims = serde_json::from_value(claims(&ada)).unwrap();
+    let signed = |change: &dyn Fn(&mut AccessClaims)| {
+        let mut claims = good.clone();
+        change(&mut claims);
+        keys.sign(&claims)
+    };
+    let unchanged = signed(&|_| {});
+    assert_eq!(server.as_person(Method::GET, "/v1/users/me", &unchanged).await.status, 200);
+    let bad: [&dyn Fn(&mut AccessClaims); 8] = [
+        &|claims| claims.exp = claims.iat - 10,
+        &|claims| claims.nbf = claims.iat + 60,
+        &|claims| claims.iat += 60,
+        &|claims| claims.iss = "https://evil.example".to_owned(),
+        &|claims| claims.aud = "https://evil.example/v1".to_owned(),
+        // Her session is not his.
+        &|claims| claims.sub = bob.id.to_string(),
+        &|claims| claims.sid = "session_01h455vb4pex5vsknk084sn02q".to_owned(),
+        &|claims| claims.sub = "../../admin".to_owned(),
+    ];
+    for change in bad {
+        refused(&server, &signed(change)).await;
+    }
+}
+
 #[tokio::test]
 async fn the_keys_of_access_tokens_are_public_and_nothing_else_of_them() {
     let server = server().await;

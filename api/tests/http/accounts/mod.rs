@@ -8,6 +8,7 @@ mod guesses;
 mod passkeys;
 mod passwords;
 mod people;
+mod profile;
 mod sessions;
 
 use std::time::Duration;
