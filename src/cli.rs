@@ -251,6 +251,8 @@ pub enum Benchmark {
     Append,
     /// Commands through HTTP.
     Http,
+    /// Sessions that go on, through HTTP.
+    Refresh,
     /// Events onto JetStream.
     Relay,
     /// Read models that catch up.
@@ -266,9 +268,10 @@ pub enum Benchmark {
 }
 
 impl Benchmark {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Append,
         Self::Http,
+        Self::Refresh,
         Self::Relay,
         Self::Projection,
         Self::Rebuild,
@@ -281,6 +284,7 @@ impl Benchmark {
         match self {
             Self::Append => "append",
             Self::Http => "http",
+            Self::Refresh => "refresh",
             Self::Relay => "relay",
             Self::Projection => "projection",
             Self::Rebuild => "rebuild",

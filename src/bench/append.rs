@@ -113,12 +113,12 @@ impl Hot {
 }
 
 /// One row and one commit at a time.
-struct Raw {
+pub struct Raw {
     pool: PgPool,
 }
 
 impl Raw {
-    async fn open(world: &World) -> anyhow::Result<Self> {
+    pub async fn open(world: &World) -> anyhow::Result<Self> {
         let options = (*world.installation.journal.pool().connect_options()).clone();
         let pool = PgPoolOptions::new()
             .max_connections(stock::POOL)
@@ -129,7 +129,7 @@ impl Raw {
         Ok(Self { pool })
     }
 
-    async fn insert(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
+    pub async fn insert(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
         let workers = (0..IN_FLIGHT).map(|_| {
             let (pool, clock) = (self.pool.clone(), world.clock());
             move || {

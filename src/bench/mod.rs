@@ -13,6 +13,7 @@ mod latency;
 mod load;
 mod projection;
 mod rebuild;
+mod refresh;
 mod relay;
 mod site;
 mod start;
@@ -73,6 +74,7 @@ async fn measure(
     match benchmark {
         Benchmark::Append => append::run(site, plan).await,
         Benchmark::Http => http::run(site, plan).await,
+        Benchmark::Refresh => refresh::run(site, plan).await,
         Benchmark::Relay => relay::run(site, plan).await,
         Benchmark::Projection => projection::run(site, plan).await,
         Benchmark::Rebuild => rebuild::run(site, plan).await,

@@ -52,6 +52,15 @@ impl Wire {
 
     /// Sends the request and takes in the whole answer, which must be a success.
     pub async fn ask(&mut self, request: &str) -> anyhow::Result<Head> {
+        Ok(self.whole(request).await?.0)
+    }
+
+    /// The same; gives the body.
+    pub async fn exchange(&mut self, request: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.whole(request).await?.1)
+    }
+
+    async fn whole(&mut self, request: &str) -> anyhow::Result<(Head, Vec<u8>)> {
         let head = self.begin(request).await?;
         let length: usize = head.get("content-length").map_or(Ok(0), str::parse)?;
         while self.buffer.len() < length {
@@ -64,7 +73,7 @@ impl Wire {
             head.status,
             String::from_utf8_lossy(&body)
         );
-        Ok(head)
+        Ok((head, body))
     }
 
     /// Sends the request and takes in the head of the answer; the body follows as lines.

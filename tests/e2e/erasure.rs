@@ -9,15 +9,15 @@ const PASSWORD: &str = "violet anchor meadow 7";
 /// Nothing else contains it.
 const MARKER: &str = "Zweiundvierzigstein";
 
-/// Files that hold the marker in the clear, however they are encoded.
-fn holding(folder: &Path, found: &mut Vec<String>) {
+/// Files below a folder that hold a text, in whatever case.
+fn holding(folder: &Path, wanted: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            holding(&path, found);
+            holding(&path, wanted, found);
         } else if let Ok(bytes) = fs::read(&path) {
             let text = String::from_utf8_lossy(&bytes).to_lowercase();
-            if text.contains(&MARKER.to_lowercase()) {
+            if text.contains(&wanted.to_lowercase()) {
                 found.push(path.display().to_string());
             }
         }
@@ -74,9 +74,16 @@ async fn what_is_personal_is_nowhere_in_the_clear_before_and_after_an_erasure() 
     }
     assert_eq!(millrace.end("TERM"), Some(0));
     assert!(!millrace.log().to_lowercase().contains(&MARKER.to_lowercase()));
+    // What stands in the clear is found: in the log, its copy on the stream, and the mails.
+    let (folder, mut known) = (millrace.folder.path(), Vec::new());
+    holding(folder, "user.signed_up", &mut known);
+    assert!(known.len() > 1, "{known:?}");
+    let mut mailed = Vec::new();
+    holding(folder, MARKER, &mut mailed);
+    assert!(mailed.iter().any(|file| file.contains("/mails/")), "{mailed:?}");
     // The mails themselves were sent, and lie where a mailbox would be.
-    fs::remove_dir_all(millrace.folder.path().join("data/mails")).unwrap();
+    fs::remove_dir_all(folder.join("data/mails")).unwrap();
     let mut found = Vec::new();
-    holding(millrace.folder.path(), &mut found);
+    holding(folder, MARKER, &mut found);
     assert_eq!(found, Vec::<String>::new());
 }
