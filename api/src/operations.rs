@@ -29,6 +29,12 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("list_audit_entries", Action::AuditRead),
     ("export_audit_entries", Action::AuditExport),
     ("export_all_audit_entries", Action::AdminAuditRead),
+    // To send the log away is to export it, for ever.
+    ("add_audit_sink", Action::AuditExport),
+    ("list_audit_sinks", Action::AuditExport),
+    ("get_audit_sink", Action::AuditExport),
+    ("change_audit_sink", Action::AuditExport),
+    ("remove_audit_sink", Action::AuditExport),
     ("list_my_audit_entries", Action::UsersRead),
     ("list_all_audit_entries", Action::AdminAuditRead),
     // They are events of the organisation. Those of all are the platform's, see `Caller::reach`.

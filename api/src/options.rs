@@ -44,6 +44,8 @@ pub struct Options {
     pub default_wait: Duration,
     /// Longest wait a client can ask for.
     pub max_wait: Duration,
+    /// Collectors of audit logs may be reached without TLS: for tests.
+    pub plain_http_sinks: bool,
     /// How passwords are judged and hashed.
     pub passwords: credentials::password::PasswordOptions,
     /// Whom passkeys are made for; there are none without.
@@ -73,6 +75,7 @@ impl Default for Options {
             keep_alive: Duration::from_secs(15),
             default_wait: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
+            plain_http_sinks: false,
             passwords: credentials::password::PasswordOptions::default(),
             passkeys: None,
             product: "Millrace".to_owned(),

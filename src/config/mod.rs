@@ -4,6 +4,7 @@
 //! is named at once.
 
 mod accounts;
+mod audit;
 mod database;
 mod faults;
 mod jobs;
@@ -34,6 +35,7 @@ use serde::Serialize;
 use self::layers::{DATA_DIR, Layers};
 pub use self::{
     accounts::Accounts,
+    audit::{Audit, SinkFormat},
     database::Database,
     faults::Faults,
     jobs::Jobs,
@@ -73,6 +75,7 @@ pub struct Config {
     pub projections: Projections,
     pub vault: Vault,
     pub mail: Mail,
+    pub audit: Audit,
 }
 
 impl Config {
@@ -106,6 +109,7 @@ impl Config {
             projections: layers.section(&mut faults),
             vault: layers.section(&mut faults),
             mail: layers.section(&mut faults),
+            audit: layers.section(&mut faults),
         };
         layers.refuse_rest(&mut faults);
         config.check_together(&mut faults);

@@ -86,6 +86,7 @@ fn options(config: &Config) -> Options {
         max_streams: server.max_streams,
         streams_per_key: server.streams_per_key,
         passwords: config.passwords.options(),
+        plain_http_sinks: config.audit.plain_http,
         passkeys: config.accounts.relying_party(server, &config.mail.name),
         product: config.mail.name.clone(),
         ..Options::default()

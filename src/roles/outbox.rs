@@ -1,14 +1,18 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
+use engines::{NetworkPolicy, address::AddressPolicy};
 use mail::{Folder, Mailer, Name, Sender, SmtpOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use workers::outbox::{self, Options};
+use workers::{
+    audit::{self, PlatformSink},
+    outbox::{self, Options},
+};
 
 use super::Tasks;
 use crate::{
-    config::{Config, Mail, StartTls},
+    config::{Config, Mail, SinkFormat, StartTls},
     installation::Installation,
 };
 
@@ -28,11 +32,39 @@ pub fn start(
         max_tries: config.mail.max_tries,
         ..Options::new(mailer(config)?, links(config, api)?)
     };
-    let (journal, stop) = (installation.journal.clone(), stop.clone());
-    Ok(vec![tokio::spawn(async move {
-        outbox::run(journal, options, stop).await;
+    let (journal, until) = (installation.journal.clone(), stop.clone());
+    let mails = tokio::spawn(async move {
+        outbox::run(journal, options, until).await;
         Ok(())
-    })])
+    });
+    let (options, until) = (audit(config)?, stop.clone());
+    let (journal, views) = (installation.journal.clone(), installation.views.clone());
+    let audit = tokio::spawn(async move {
+        audit::run(journal, views, options, until).await;
+        Ok(())
+    });
+    Ok(vec![mails, audit])
+}
+
+fn audit(config: &Config) -> anyhow::Result<audit::Options> {
+    let audit = &config.audit;
+    let allowed_ranges = audit.allowed_private_ranges.iter().map(ToString::to_string).collect();
+    let platform = audit.sink.as_ref().map(|url| PlatformSink {
+        url: url.clone(),
+        format: match audit.sink_format {
+            SinkFormat::Json => domain::audit::SinkFormat::Json,
+            SinkFormat::Ndjson => domain::audit::SinkFormat::Ndjson,
+            SinkFormat::Splunk => domain::audit::SinkFormat::Splunk,
+        },
+        header: audit.sink_header.clone(),
+        token: audit.sink_token.as_ref().map(|token| token.expose().to_owned()),
+    });
+    Ok(audit::Options {
+        addresses: AddressPolicy::new(&NetworkPolicy { allowed_ranges })?,
+        plain_http: audit.plain_http,
+        platform,
+        ..audit::Options::default()
+    })
 }
 
 fn mailer(config: &Config) -> anyhow::Result<Mailer> {

@@ -31,7 +31,7 @@ const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
     ("job_run_seconds", JOB_SECONDS, "One attempt."),
 ];
 
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 16] = [
     ("append_conflicts_total", "Appends refused because the stream had moved on."),
     ("bus_disconnects_total", "Connections to NATS lost."),
     ("bus_slow_consumers_total", "NATS subscriptions that lost messages for being slow."),
@@ -44,6 +44,8 @@ const COUNTERS: [(&str, &str); 14] = [
     ("job_retries_total", "Attempts after the first."),
     ("jobs_swept_total", "Running attempts ended because their worker was gone or stuck."),
     ("log_lines_dropped_total", "Output lines of jobs that could not be kept."),
+    ("audit_deliveries_failed_total", "Batches of audit logs that a collector did not take."),
+    ("audit_entries_sent_total", "Entries of audit logs that collectors took."),
     ("mails_sent_total", "Mails handed to the mail server, or put into the folder."),
     ("projection_events_total", "Events applied to a read model."),
     ("relay_consumers_reset_total", "Consumers set back because the stream had lost data."),

@@ -4,6 +4,7 @@
 //! can run; the runtime runs them; the sweeper repairs what was lost on the way.
 
 pub mod advisories;
+pub mod audit;
 pub mod checkout;
 pub mod dispatcher;
 mod hidden;

@@ -13,12 +13,12 @@ use poem_openapi::{
 };
 use projections::{
     MAX_LIMIT, Reach, Slice, View,
-    audit::{self, Wanted},
+    audit::{self, Sight, Wanted},
 };
 
 use super::{
     model::{AuditEntry, ExportRequest, Format},
-    shown::{self, Sight},
+    shown,
 };
 use crate::{auth::Caller, command::POSITION, csv, live::Slot, problem::Problem, state::App};
 

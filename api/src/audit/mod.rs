@@ -4,6 +4,7 @@ mod error;
 mod export;
 mod model;
 mod shown;
+mod sinks;
 
 use access::Action;
 use domain::{
@@ -14,7 +15,7 @@ use domain::{
 use poem_openapi::{OpenApi, param::Query};
 use projections::{
     Reach, Slice, TenantScope,
-    audit::{self, Wanted},
+    audit::{self, Sight, Wanted},
 };
 
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 };
 use export::Exported;
 use model::{AuditPage, ExportRequest};
-use shown::Sight;
+pub(crate) use sinks::AuditSinks;
 
 const DEFAULT_LIMIT: u32 = 50;
 

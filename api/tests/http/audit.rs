@@ -144,3 +144,46 @@ async fn an_export_opens_in_a_spreadsheet_and_runs_nothing() {
     // Whoever may read may not take all of it out.
     assert_eq!(export(&server, &reader, &wanted).await.code(), "forbidden");
 }
+
+#[tokio::test]
+async fn collectors_are_named_changed_and_removed_and_their_token_is_never_shown() {
+    let server = Server::start().await;
+    let other = server.another_tenant().await;
+    let body = |url: &str, token: Value| json!({ "url": url, "format": "splunk", "token": token });
+    for (url, token) in [
+        ("http://collector.example.org/", json!("x")),
+        ("https://me:pass@collector.example.org/", json!("x")),
+        ("collector", json!("x")),
+        ("https://collector.example.org/", json!("a\nb")),
+    ] {
+        let answer = server.post("/v1/audit/sinks", &body(url, token)).await;
+        assert_eq!(answer.code(), "validation-failed", "{url}");
+    }
+    let url = "https://collector.example.org/services/collector/event";
+    let added = server.post("/v1/audit/sinks", &body(url, json!("Splunk s3cr3t"))).await;
+    assert_eq!(added.status, 202, "{}", added.text);
+    let path = added.header("location").to_owned();
+    let sink = server.fresh(&path).await;
+    assert_eq!((&sink.json()["url"], &sink.json()["has_token"]), (&json!(url), &json!(true)));
+    assert_eq!((&sink.json()["failed_tries"], &sink.json()["entries"]), (&json!(0), &json!(0)));
+    let change = |url: &str| {
+        let body = json!({ "url": url, "format": "ndjson" });
+        send(with_json(server.request(Method::PUT, &path), &body))
+    };
+    assert_eq!(change(url).await.status, 202);
+    assert_eq!(server.fresh(&path).await.json()["has_token"], true);
+    // Elsewhere the token is not sent.
+    assert_eq!(change("https://elsewhere.example.org/").await.status, 202);
+    let sinks = server.fresh("/v1/audit/sinks").await;
+    assert_eq!(sinks.json()["sinks"][0]["has_token"], false);
+    let log = server.audit("/v1/audit?action=audit.sink_set", &server.owner.key).await;
+    let events = server.get("/v1/events?after=0").await.text;
+    for text in [log.to_string(), events, sinks.text.clone()] {
+        assert!(!text.contains("s3cr3t") && !text.contains("sealed1."), "{text}");
+    }
+    assert_eq!(server.get_as(&other, &path).await.status, 404);
+    let removed = server.bare(Method::DELETE, &path).bearer_auth(&other.key);
+    assert_eq!(send(removed).await.status, 404);
+    assert_eq!(send(server.request(Method::DELETE, &path)).await.status, 202);
+    assert_eq!(server.fresh(&path).await.status, 404);
+}

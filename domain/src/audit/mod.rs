@@ -17,6 +17,9 @@ use crate::{Decide, Decision};
 
 pub const TYPE: &str = "audit";
 
+/// The name under which tokens of collectors are sealed, each for its collector.
+pub const SINK_TOKEN: &str = "audit sink token";
+
 /// Collectors of one organisation.
 pub const MAX_SINKS: usize = 5;
 

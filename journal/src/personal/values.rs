@@ -31,6 +31,28 @@ impl Journal {
         Ok(key.open(&place, &text)?)
     }
 
+    /// Seals a secret that an event about something holds, under a key of the installation.
+    pub fn seal_value(
+        &self,
+        name: &'static str,
+        about: &str,
+        value: &[u8],
+    ) -> Result<String, PersonalError> {
+        let place = Place { subject: "installation", event: about, field: name };
+        Ok(self.secret()?.data_key(name).seal(&place, value, &mut rand::rng())?)
+    }
+
+    /// Opens it, as what it was sealed for.
+    pub fn open_value(
+        &self,
+        name: &'static str,
+        about: &str,
+        sealed: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, PersonalError> {
+        let place = Place { subject: "installation", event: about, field: name };
+        Ok(self.secret()?.data_key(name).open(&place, sealed)?)
+    }
+
     async fn stored_text(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
         sqlx::query_scalar("SELECT sealed FROM installation_values WHERE name = $1")
             .bind(name)

@@ -72,6 +72,21 @@ pub async fn list(
     Ok(Page::of(rows, slice.limit(), |row| cursor::encode(List::Audit, [row.position as i64])))
 }
 
+/// The entries within reach after a position, oldest first: for whoever sends them on.
+pub async fn after(
+    reach: Reach,
+    view: &View,
+    position: u64,
+    limit: u32,
+) -> Result<Vec<Entry>, QueryError> {
+    let wanted = Wanted::default();
+    let mut query = select(view, reach, &wanted);
+    query.push(" AND position > ").push_bind(position as i64);
+    query.push(" ORDER BY position LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(&view.pool).await?;
+    Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+}
+
 fn select<'a>(view: &View, reach: Reach, wanted: &'a Wanted) -> QueryBuilder<'a, Postgres> {
     let schema = view.schema();
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM {schema}.entries WHERE true"));

@@ -30,6 +30,21 @@ CREATE INDEX entries_of_actor ON entries (actor, position);
 CREATE INDEX entries_of_resource ON entries (resource_id, position);
 CREATE INDEX entries_of_type ON entries (event_type, position);
 
+-- The collectors that entries are sent to.
+CREATE TABLE sinks (
+    sink_id uuid PRIMARY KEY,
+    org_id uuid NOT NULL,
+    url text NOT NULL,
+    format text NOT NULL,
+    header text NOT NULL,
+    -- Sealed under a key of the installation.
+    token text,
+    -- Entries after this position are sent.
+    since bigint NOT NULL,
+    set_at timestamptz NOT NULL
+);
+CREATE INDEX sinks_of_organization ON sinks (org_id, sink_id);
+
 -- What the fields of each resource were set to last, to show beside what they are changed to.
 CREATE TABLE known (
     org_id uuid NOT NULL,

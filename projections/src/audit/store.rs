@@ -1,7 +1,7 @@
 use journal::origin;
 use sqlx::PgConnection;
 
-use super::{entry::Row, known::Known};
+use super::{entry::Row, known::Known, sinks};
 use crate::{
     event::{LogEvent, storable},
     fault::Fault,
@@ -20,7 +20,8 @@ pub(super) async fn apply(
     });
     let changes = changes.collect::<Vec<_>>();
     write(connection, schema, &rows, &changes).await?;
-    known.write(connection, schema).await
+    known.write(connection, schema).await?;
+    sinks::apply(connection, schema, events).await
 }
 
 async fn write(

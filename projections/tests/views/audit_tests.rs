@@ -1,6 +1,7 @@
 use domain::{
     Pii, Sealed,
-    ids::{ApiKeyId, OrganizationId, PolicyId, UserId},
+    audit::{AuditEvent, SinkFormat},
+    ids::{ApiKeyId, OrganizationId, PolicyId, SinkId, UserId},
     organizations::{self, OrganizationEvent},
     users::{self, UserEvent},
 };
@@ -203,6 +204,29 @@ async fn a_rebuilt_audit_log_is_the_same() {
         world.append(org(n % 3), scan(n), 0, &whole_scan(n)).await;
     }
     world.of_organization(1, 2, &[changed("b")]).await;
+    let sink = |n: u128, url: &str| AuditEvent::SinkSet {
+        sink_id: SinkId::from_uuid(Uuid::from_u128(n)),
+        url: url.to_owned(),
+        format: SinkFormat::Ndjson,
+        header: "Authorization".to_owned(),
+        token: None,
+        set_at: at(1),
+    };
+    let removed = AuditEvent::SinkRemoved {
+        sink_id: SinkId::from_uuid(Uuid::from_u128(2)),
+        removed_at: at(2),
+    };
+    let events = [sink(1, "https://a.example"), sink(2, "https://b.example")];
+    let id = org(1).to_string();
+    world.append_raw(org(1), domain::audit::TYPE, &id, 0, &written(&events)).await;
+    let changed = [removed, sink(1, "https://c.example")];
+    let last = world.append_raw(org(1), domain::audit::TYPE, &id, 2, &written(&changed)).await;
+    let view = world.view(audit::NAME, last).await;
+    let sinks = audit::sinks(scope(1), &view).await.unwrap();
+    let kept = sinks.iter().map(|sink| (sink.url.as_str(), sink.since)).collect::<Vec<_>>();
+    // It goes on from where it was set first.
+    assert_eq!(kept, [("https://c.example", last - 4)]);
+    assert_eq!(audit::sinks(scope(2), &view).await.unwrap(), []);
     projections::rebuild(&world.pool(), audit::NAME).await.unwrap();
     world
         .until("SELECT EXISTS (SELECT FROM projections WHERE name = 'audit' AND status = 'ready')")
@@ -213,6 +237,6 @@ async fn a_rebuilt_audit_log_is_the_same() {
     let id: OrganizationId = org(1);
     assert_eq!(
         world.audited(1, 0, &Wanted { org: Some(id), ..Wanted::default() }).await.len(),
-        3 + 7 * 6
+        3 + 4 + 7 * 6
     );
 }
