@@ -248,6 +248,20 @@ impl Journal {
         });
     }
 
+    /// What is known of it, and whatever another process has added since.
+    async fn present<A: Decide>(&self, id: &str) -> Result<Arc<Loaded<A>>, LoadError> {
+        let Some(known) = self.inner.cache.get::<A>(id) else {
+            return Ok(Arc::new(self.load::<A>(id).await?));
+        };
+        let mut fresh = (*known).clone();
+        if !load::catch_up(&self.inner.pool, id, &mut fresh).await? {
+            return Ok(known);
+        }
+        let fresh = Arc::new(fresh);
+        self.inner.cache.put(id, Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
     async fn load<A: Decide>(&self, id: &str) -> Result<Loaded<A>, LoadError> {
         load::load(&self.inner.pool, id).await
     }
@@ -265,8 +279,9 @@ impl Journal {
         org: domain::ids::OrganizationId,
         id: &str,
     ) -> Result<Option<(A, u64)>, LoadError> {
-        let loaded = self.load::<A>(id).await?;
-        Ok((loaded.org == Some(org.uuid())).then_some((loaded.state, loaded.version)))
+        let loaded = self.present::<A>(id).await?;
+        let own = loaded.org == Some(org.uuid());
+        Ok(own.then(|| (loaded.state.clone(), loaded.version)))
     }
 
     /// Forgets idempotency keys older than `before`; gives how many.
