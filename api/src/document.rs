@@ -28,6 +28,8 @@ pub(crate) enum Tag {
     Scans,
     /// The log itself, in pages and live.
     Events,
+    /// Organisations and their people.
+    Organizations,
     /// API keys of the organisation.
     ApiKeys,
     /// What the organisation allows and denies beside the roles of the house.

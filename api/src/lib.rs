@@ -21,6 +21,7 @@ pub mod limits;
 mod live;
 mod operations;
 mod options;
+mod organizations;
 mod policies;
 mod problem;
 mod projections;
@@ -57,6 +58,7 @@ type Apis = (
     accounts::Me,
     accounts::SecondFactors,
     accounts::Profile,
+    organizations::Apis,
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -79,6 +81,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         accounts::Me { app: app.clone() },
         accounts::SecondFactors { app: app.clone() },
         accounts::Profile { app: app.clone() },
+        organizations::apis(&app),
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);

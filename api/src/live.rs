@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::ids::ApiKeyId;
 use futures::Stream;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
@@ -16,6 +15,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
+use uuid::Uuid;
 
 use crate::problem::{Code, Problem};
 
@@ -36,13 +36,13 @@ pub(crate) struct Slots {
 #[derive(Default)]
 struct Open {
     all: u32,
-    /// A key without any is not held.
-    keys: HashMap<ApiKeyId, u32>,
+    /// By key, or by user. Whoever has none is not held.
+    keys: HashMap<Uuid, u32>,
 }
 
 /// Held by a live stream for as long as it lives.
 pub(crate) struct Slot {
-    key: ApiKeyId,
+    key: Uuid,
     open: Arc<Mutex<Open>>,
 }
 
@@ -51,11 +51,11 @@ impl Slots {
         Self { limit, limit_of_key, open: Arc::default() }
     }
 
-    pub fn take(&self, key: ApiKeyId) -> Result<Slot, Problem> {
+    pub fn take(&self, key: Uuid) -> Result<Slot, Problem> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.keys.get(&key).is_some_and(|count| *count >= self.limit_of_key) {
             let most = self.limit_of_key;
-            let detail = format!("this key has {most} live streams open, the most it may");
+            let detail = format!("this key or user has {most} live streams open, the most it may");
             return Err(Problem::new(Code::TooManyStreams, detail).retry_after(RETRY_AFTER_S));
         }
         if open.all >= self.limit {
@@ -148,14 +148,12 @@ impl<T: Type> ApiResponse for Live<T> {
 
 #[cfg(test)]
 mod tests {
-    use domain::ids::ApiKeyId;
-
     use super::*;
 
     #[test]
     fn a_key_gets_its_streams_back_when_they_end() {
         let slots = Slots::new(3, 2);
-        let [key, other] = [0, 1].map(|n| ApiKeyId::from_uuid(uuid::Uuid::from_u128(n)));
+        let [key, other] = [0, 1].map(Uuid::from_u128);
         let first = slots.take(key).unwrap();
         let _second = slots.take(key).unwrap();
         assert_eq!(slots.take(key).err().unwrap().code, Code::TooManyStreams);

@@ -78,6 +78,22 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("ask_email_change", Action::UsersChangeEmail),
     ("export_me", Action::UsersExport),
     ("erase_user", Action::UsersErase),
+    ("create_organization", Action::OrganizationsCreate),
+    // Which memberships somebody has is told by their own account.
+    ("list_my_organizations", Action::UsersRead),
+    ("get_organization", Action::OrganizationsRead),
+    ("change_organization", Action::OrganizationsUpdate),
+    ("archive_organization", Action::OrganizationsArchive),
+    ("unarchive_organization", Action::OrganizationsArchive),
+    ("get_billing_contact", Action::OrganizationsUpdate),
+    ("set_billing_contact", Action::OrganizationsUpdate),
+    ("remove_billing_contact", Action::OrganizationsUpdate),
+    ("list_members", Action::MembersRead),
+    ("get_member", Action::MembersRead),
+    ("change_member", Action::MembersUpdate),
+    ("remove_member", Action::MembersRemove),
+    ("leave_organization", Action::MembersLeave),
+    ("transfer_organization", Action::OrganizationsTransfer),
     ("get_liveness", Action::HealthRead),
     ("get_readiness", Action::HealthRead),
     ("get_metrics", Action::MetricsRead),
@@ -137,7 +153,8 @@ mod tests {
                 access::Area::Public => &[][..],
                 access::Area::Platform => &["platform_bearer", "platform_api_key"],
                 access::Area::Account => &["session"],
-                access::Area::Organization => &["bearer", "api_key"],
+                access::Area::Organization if !action.is_governed() => &["session"],
+                access::Area::Organization => &["bearer", "api_key", "session"],
             };
             assert_eq!(schemes, needs, "{id} asks for {action}");
         }

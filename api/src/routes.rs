@@ -12,6 +12,9 @@ use poem_openapi::{
 
 use crate::operations;
 
+/// Below it everything is the named organisation's.
+const OF_ORGANIZATION: &str = "/v1/organizations/{id}";
+
 /// The paths of the API under the patterns that the router reports.
 pub(crate) struct Routes(HashMap<String, Route>);
 
@@ -20,6 +23,8 @@ pub(crate) struct Route {
     pub pattern: String,
     /// Methods, as the header `Allow` lists them.
     pub allow: HeaderValue,
+    /// Whether its first parameter names the organisation that is acted in.
+    pub names_organization: bool,
     /// The operation behind each method, and what it asks for.
     operations: Vec<(Method, &'static str, Action)>,
 }
@@ -59,7 +64,8 @@ impl Routes {
                     let allow = HeaderValue::try_from(methods.join(", "));
                     let allow = allow.unwrap_or(HeaderValue::from_static(""));
                     let operations = operations.remove(&pattern).unwrap_or_default();
-                    (routed(&pattern), Route { pattern, allow, operations })
+                    let names_organization = pattern.starts_with(OF_ORGANIZATION);
+                    (routed(&pattern), Route { pattern, allow, names_organization, operations })
                 })
                 .collect(),
         )

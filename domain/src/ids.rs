@@ -116,6 +116,8 @@ macro_rules! ids {
 ids! {
     /// An API key (the public half; the secret is never stored).
     ApiKeyId = "key";
+    /// Somebody who is asked about the invoices of an organisation.
+    BillingContactId = "contact";
     /// An organisation: the tenant that owns every row.
     OrganizationId = "org";
     /// A passkey of a person.

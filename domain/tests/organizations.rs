@@ -51,6 +51,7 @@ fn issued_for(n: u128, terms: KeyTerms) -> OrganizationEvent {
         scopes: terms.scopes,
         expires_at: terms.expires_at,
         requests_per_minute: terms.requests_per_minute,
+        issuer: terms.issuer,
     }
 }
 

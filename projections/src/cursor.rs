@@ -14,6 +14,7 @@ pub(crate) enum List {
     DeadLetters = 4,
     ApiKeys = 5,
     Policies = 6,
+    Members = 7,
     // Numbers in between belong to lists of other areas.
     Audit = 40,
 }

@@ -25,7 +25,14 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                 platform,
             } => {
                 let scopes = Permissions::parse(&scopes).context("--scopes")?.names().to_vec();
-                let terms = KeyTerms { name, scopes, expires_at, requests_per_minute, platform };
+                let terms = KeyTerms {
+                    name,
+                    scopes,
+                    expires_at,
+                    requests_per_minute,
+                    platform,
+                    issuer: None,
+                };
                 let views = &operator.installation.views;
                 let key =
                     first_start::issue_key(operator.journal(), views, organization, terms).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Action;
 use domain::{
-    ids::{SessionId, UserId},
+    ids::{OrganizationId, SessionId, UserId},
     users::own_organization,
 };
 use journal::{Actor, Context};
@@ -24,7 +24,7 @@ use crate::{
     state::App,
 };
 
-const SESSION: &str = "session";
+pub(crate) const SESSION: &str = "session";
 
 /// Somebody of whom nothing is known but where the request comes from, to which it is charged before
 /// anything else.
@@ -41,6 +41,8 @@ pub(crate) struct SignedIn {
     pub session: SessionId,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
+    /// The organisation that the token is for, if it is for one.
+    pub organization: Option<OrganizationId>,
     pub client: Client,
 }
 
@@ -56,10 +58,16 @@ impl Client {
 
     /// The context of a command on something of the person's.
     pub fn context(&self, app: &App, user: UserId) -> Context {
-        let org = own_organization(user);
+        let mut context = self.context_in(app, own_organization(user));
+        context.origin = Some(self.scope.origin(Some(user)));
+        context
+    }
+
+    /// The context of a command on something of an organisation's.
+    pub fn context_in(&self, app: &App, org: OrganizationId) -> Context {
         let mut context = Context::new(org, self.actor.clone(), app.journal.clock().new_id());
         context.metadata = self.scope.metadata();
-        context.origin = Some(self.scope.origin(Some(user)));
+        context.origin = Some(self.scope.origin(None));
         context
     }
 
@@ -117,17 +125,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some("`Authorization: Bearer <access token>` of somebody who signed in."),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("JWT"),
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(SESSION, scheme);
+        register_session(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
@@ -139,19 +137,45 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-        let Identity { user, session, second_factor } = match identify(request, app).await {
-            Ok(known) => known,
-            Err(problem) if problem.code == Code::Unauthenticated => {
-                return Err(client.failed(app, problem).into());
-            }
-            Err(problem) => return Err(problem.into()),
-        };
-        charge::user(app, &client.scope, user)?;
-        decide_own(app, request, &client.scope, user, second_factor)?;
-        client.actor = Actor::User(user);
-        Ok(Self { user, session, second_factor, client })
+        let person = signed_in(request).await?;
+        let app = App::of(request)
+            .ok_or_else(|| Problem::new(Code::Internal, "the request reached no application"))?;
+        decide_own(app, request, &person.client.scope, person.user, person.second_factor)?;
+        Ok(person)
     }
+}
+
+pub(crate) fn register_session(registry: &mut Registry) {
+    let about = "`Authorization: Bearer <access token>` of somebody who signed in. Where it is done in \
+                 an organisation, `Millrace-Organization` says in which, by its id or slug; whoever is a \
+                 member of one alone need not send it.";
+    let scheme = MetaSecurityScheme {
+        ty: "http",
+        description: Some(about),
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("JWT"),
+        flows: None,
+        openid_connect_url: None,
+    };
+    registry.create_security_scheme(SESSION, scheme);
+}
+
+/// Who sent the access token, and is charged for the request. A failure is charged to the client's address.
+pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
+    let (app, mut client) = Client::of(request, Actor::Anonymous)?;
+    let Identity { user, session, second_factor, organization } = match identify(request, app).await
+    {
+        Ok(known) => known,
+        Err(problem) if problem.code == Code::Unauthenticated => {
+            return Err(client.failed(app, problem));
+        }
+        Err(problem) => return Err(problem),
+    };
+    charge::user(app, &client.scope, user)?;
+    client.actor = Actor::User(user);
+    Ok(SignedIn { user, session, second_factor, organization, client })
 }
 
 async fn identify(request: &Request, app: &App) -> Result<Identity, Problem> {

@@ -8,7 +8,7 @@ use credentials::{
 };
 use domain::{
     Timestamp,
-    ids::{SessionId, UserId},
+    ids::{OrganizationId, SessionId, UserId},
     sessions::Proof,
 };
 use projections::{TenantScope, sessions};
@@ -55,6 +55,8 @@ pub(crate) struct Identity {
     pub session: SessionId,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
+    /// The organisation that the token is for, if it is for one.
+    pub organization: Option<OrganizationId>,
 }
 
 /// Says in an access token that there were two factors (RFC 8176).
@@ -137,7 +139,8 @@ impl Desk {
         let (user, session) = ids.ok_or_else(|| refused("the token is of nobody".to_owned()))?;
         if self.is_alive(app, user, session, now).await? {
             let second_factor = claims.amr.iter().any(|method| method == TWO_FACTORS);
-            return Ok(Identity { user, session, second_factor });
+            let organization = claims.org.as_deref().and_then(|org| org.parse().ok());
+            return Ok(Identity { user, session, second_factor, organization });
         }
         Err(refused("the session is over; sign in again".to_owned()))
     }

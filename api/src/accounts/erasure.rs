@@ -13,7 +13,7 @@ use super::{
     caller::SignedIn,
     model::{ErasureCertificate, UnreadableField},
 };
-use crate::{problem::Problem, state::App};
+use crate::{organizations::forget_member, problem::Problem, state::App};
 
 /// What the log still says about an erased person.
 const READABLE: [&str; 3] = [
@@ -24,6 +24,7 @@ const READABLE: [&str; 3] = [
 
 pub(super) async fn erase(app: &App, caller: &SignedIn) -> Result<ErasureCertificate, Problem> {
     let user = caller.user;
+    forget_member(app, &caller.client, user).await?;
     let erased_at = app.journal.clock().now();
     let context = caller.client.context(app, user);
     let command = UserCommand::Erase { now: erased_at };

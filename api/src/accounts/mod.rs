@@ -23,8 +23,7 @@ use domain::sessions::Proof;
 use poem_openapi::{OpenApi, payload::Json};
 
 use crate::{document::Tag, problem::Problem, state::App};
-use caller::Client;
-pub(crate) use caller::SignedIn;
+pub(crate) use caller::{Client, SESSION, SignedIn, register_session, signed_in};
 pub(crate) use desk::{Desk, DeskCell};
 use factors::LoginAnswer;
 pub(crate) use factors::SecondFactors;
@@ -33,6 +32,7 @@ use model::{
     AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
 };
 pub(crate) use profile::Profile;
+pub(crate) use sign_up::parse_address;
 
 pub(crate) struct Accounts {
     pub app: App,

@@ -96,7 +96,7 @@ pub(super) async fn owner(
     parsed.transpose()
 }
 
-pub(super) fn parse_address(text: &str) -> Result<NormalEmail, Problem> {
+pub(crate) fn parse_address(text: &str) -> Result<NormalEmail, Problem> {
     text.parse::<NormalEmail>().map_err(|error| {
         let text = error.to_string();
         Problem::new(Code::ValidationFailed, &text).at("email", text)

@@ -8,15 +8,19 @@ impl From<OrganizationError> for Problem {
         let field = match error {
             OrganizationError::NotFound
             | OrganizationError::UnknownKey
-            | OrganizationError::UnknownPolicy => {
-                return Self::not_found();
-            }
+            | OrganizationError::UnknownPolicy
+            | OrganizationError::UnknownMember => return Self::not_found(),
+            OrganizationError::Archived => return Self::new(Code::OrganizationArchived, text),
+            OrganizationError::LastOwner => return Self::new(Code::LastOwner, text),
+            OrganizationError::AboveOwnRole => return Self::new(Code::Forbidden, text),
             OrganizationError::Exists
             | OrganizationError::TooManyKeys
             | OrganizationError::TooManyPolicies
             | OrganizationError::RevokedKey => return Self::new(Code::Conflict, text),
             OrganizationError::Name => "name",
             OrganizationError::Slug => "slug",
+            OrganizationError::Logo => "logo_url",
+            OrganizationError::Permissions => "permissions",
             OrganizationError::Scopes => "scopes",
             OrganizationError::Expiry => "expires_at",
             OrganizationError::Rate => "requests_per_minute",

@@ -1,23 +1,37 @@
-//! What one key may give to another: nothing that it has not itself.
+//! What a caller may give to a key: nothing that they have not themselves. A key of a member acts at most
+//! as that member, so that only what one key gives to another must be compared.
 
-use access::{Action, Permissions};
-use domain::organizations::KeyTerms;
+use access::{Action, Permissions, Role};
+use domain::{Timestamp, organizations::KeyTerms};
 use projections::organizations::ApiKeyRow;
 
 use super::model::KeyRequest;
 use crate::{
-    auth::ValidKey,
+    auth::{By, Caller, ValidKey},
     problem::{Code, Problem},
 };
 
-/// The terms of a key that `issuer` issues.
-pub(super) fn terms(request: KeyRequest, issuer: &ValidKey) -> Result<KeyTerms, Problem> {
+/// The terms of a key that the caller issues.
+pub(super) fn terms(request: KeyRequest, caller: &Caller) -> Result<KeyTerms, Problem> {
     let KeyRequest { name, scopes, expires_at, requests_per_minute } = request;
     let wanted = Permissions::parse(&scopes).map_err(|error| {
         let text = error.to_string();
         Problem::new(Code::ValidationFailed, &text).at("scopes", text)
     })?;
-    covered(&wanted, &issuer.scopes)?;
+    if let By::Key(key) = &caller.by {
+        covered(&wanted, &key.scopes)?;
+        within(expires_at, requests_per_minute, key)?;
+    }
+    let (scopes, issuer) = (wanted.names().to_vec(), caller.user());
+    Ok(KeyTerms { name, scopes, expires_at, requests_per_minute, platform: false, issuer })
+}
+
+/// A key ends and slows down no later than the one that issues it.
+fn within(
+    expires_at: Option<Timestamp>,
+    requests_per_minute: Option<u32>,
+    issuer: &ValidKey,
+) -> Result<(), Problem> {
     if let Some(end) = issuer.row.expires_at
         && expires_at.is_none_or(|wanted| wanted > end)
     {
@@ -30,14 +44,21 @@ pub(super) fn terms(request: KeyRequest, issuer: &ValidKey) -> Result<KeyTerms, 
         let text = format!("the key that issues it has {limit} a minute, and this one not more");
         return Err(Problem::new(Code::Forbidden, &text).at("requests_per_minute", text));
     }
-    let scopes = wanted.names().to_vec();
-    Ok(KeyTerms { name, scopes, expires_at, requests_per_minute, platform: false })
+    Ok(())
 }
 
-/// Whether the caller may have the secret of this key: it would act with it.
-pub(super) fn check_handover(key: &ApiKeyRow, caller: &ValidKey) -> Result<(), Problem> {
+/// Whether the caller may have the secret of this key: they would act with it, in its issuer's place.
+pub(super) fn check_handover(key: &ApiKeyRow, caller: &Caller) -> Result<(), Problem> {
     check_own(key)?;
-    covered(&Permissions::stored(&key.scopes), &caller.scopes)
+    let place = caller.acting().principal.member();
+    if key.issuer != caller.user() && place.is_none_or(|place| place.role < Role::Owner) {
+        let detail = "the key is another member's: its secret is for them, or for an owner";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    match &caller.by {
+        By::Key(own) => covered(&Permissions::stored(&key.scopes), &own.scopes),
+        By::Member(_) => Ok(()),
+    }
 }
 
 /// A key of the platform is none of its organisation's business.

@@ -1,4 +1,4 @@
-//! API keys of the organisation: issued, rotated and revoked by keys that may do so.
+//! API keys of the organisation: issued, rotated and revoked by members and keys that may do so.
 //!
 //! They are parts of their organisation, and have no version of their own.
 
@@ -64,7 +64,7 @@ impl ApiKeys {
         let clock = self.app.journal.clock();
         let context =
             Terms::new(request, key.0, None).context(&self.app, &caller, Some(&body.raw))?;
-        let terms = grant::terms(body.value, &caller.valid)?;
+        let terms = grant::terms(body.value, &caller)?;
         let secret = keys::generate((self.app.random)());
         let key_id = ApiKeyId::from_uuid(clock.new_id());
         let secret_hash = keys::hash_hex(&secret);
@@ -118,7 +118,8 @@ impl ApiKeys {
     /// Give an API key a new secret
     ///
     /// The answer shows it, this once. The secret before it is taken for a while longer; one before
-    /// that ends at once. Only a key that has all scopes of this one may ask for it.
+    /// that ends at once. Whoever asks must be its issuer or an
+    /// owner; a key that asks must have all its scopes.
     #[oai(path = "/v1/keys/:id/rotate", method = "post", operation_id = "rotate_api_key")]
     async fn rotate(
         &self,
@@ -135,7 +136,7 @@ impl ApiKeys {
         fresh: Freshness,
     ) -> Result<Shown, Problem> {
         let (_, row) = find(&self.app, &caller, &id.0, fresh).await?;
-        grant::check_handover(&row, &caller.valid)?;
+        grant::check_handover(&row, &caller)?;
         let context = Terms::new(request, key.0, None).context(&self.app, &caller, None)?;
         let secret = keys::generate((self.app.random)());
         let now = self.app.journal.clock().now();

@@ -9,7 +9,8 @@ pub(crate) struct KeyRequest {
     /// Shown to people.
     pub name: String,
     /// Actions that it may ask for: `scans:read`, `scans:*` for all on scans, `*` for all there
-    /// are. The key that issues it must have all of them.
+    /// are. A key that issues it must have all of them; one that a member issued acts at most as
+    /// that member.
     pub scopes: Vec<String>,
     /// When it ends by itself. Not later than the key that issues it.
     pub expires_at: Option<Timestamp>,
@@ -37,6 +38,9 @@ pub(crate) struct KeyView {
     /// It may do what concerns the whole installation.
     platform: bool,
     issued_at: Timestamp,
+    /// The member in whose place it acts. It ends with the membership.
+    #[oai(skip_serializing_if_is_none)]
+    issuer: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     expires_at: Option<Timestamp>,
     /// A limit of its own, in place of the installation's.
@@ -77,6 +81,7 @@ impl KeyView {
             scopes: row.scopes,
             platform: row.platform,
             issued_at: row.issued_at,
+            issuer: row.issuer.map(|issuer| issuer.to_string()),
             expires_at: row.expires_at,
             requests_per_minute: row.requests_per_minute,
             rotated_at: row.rotated_at,

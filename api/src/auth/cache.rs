@@ -10,8 +10,9 @@ use crate::{keys, problem::Problem, state::App};
 
 /// Keys remembered. One that falls out is looked up again.
 const MAX_KEYS: usize = 10_000;
-/// A revoked key is refused at the latest after this time.
-const FRESH: Duration = Duration::from_secs(1);
+/// A revoked key is refused soon after this time at the latest: within a second, with the time that the
+/// view takes.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// Keys that were valid a moment ago, by the hash of their secret.
 pub(crate) struct KeyCache {

@@ -1,42 +1,52 @@
 //! Whether the caller may do what the operation asks for.
 
+use std::time::Duration;
+
 use access::{
-    Action, Area, Circumstances, Decision, Policies, PolicyRef, Principal, Reason, Resource,
+    Action, Area, Circumstances, Decision, Policies, PolicyRef, Principal, Reason, Resource, Role,
 };
 use domain::ids::UserId;
 use poem::{PathPattern, Request};
+use projections::{TenantScope, organizations};
 
-use super::{Caller, ValidKey};
+use super::{Acting, Caller};
 use crate::{
     frame::Scope,
     problem::{Code, Problem},
+    routes::Route,
     state::App,
 };
 
-/// As the router names the first parameter of a path.
-const FIRST_PARAMETER: &str = "param0";
+/// As the router names the parameters of a path.
+const PARAMETERS: [&str; 2] = ["param0", "param1"];
 
-/// Refuses the request unless the key may do what its operation asks for.
-pub(super) fn decide(
+/// Refuses the request unless whoever acts may do what its operation asks for.
+pub(super) async fn decide(
     app: &App,
     policies: &Policies,
     request: &Request,
+    route: &Route,
     scope: &Scope,
-    key: &ValidKey,
+    acting: &Acting,
+    second_factor: bool,
 ) -> Result<(), Problem> {
-    let action = asked(app, request, scope)?;
-    if key.was_allowed(action) {
+    let action = asked_of(route, request, scope)?;
+    acting.check_archived(action)?;
+    if acting.was_allowed(action) {
         return Ok(());
     }
-    let area = action.resource().area();
-    let resource = resource(key, area, request.raw_path_param(FIRST_PARAMETER));
-    judge(app, policies, scope, false, action, principal(key, area), &resource)?;
-    key.note_allowed(action);
+    let principal = acting.principal(action.resource().area());
+    let resource = resource(app, acting, action, request, route).await?;
+    let owned = resource.owner.is_some();
+    judge(app, policies, scope, second_factor, action, principal, &resource)?;
+    if !owned {
+        acting.note_allowed(action);
+    }
     Ok(())
 }
 
 /// Refuses the request unless whoever has signed in may do what its operation asks for, to what is
-/// their own. No organisation has a say in that.
+/// their own, or as somebody who is not a member yet. No organisation has a say in that.
 pub(crate) fn decide_own(
     app: &App,
     request: &Request,
@@ -46,8 +56,10 @@ pub(crate) fn decide_own(
 ) -> Result<(), Problem> {
     let action = asked(app, request, scope)?;
     let principal = Principal::User { id: user.to_string(), member: None };
-    let named = request.raw_path_param(FIRST_PARAMETER).unwrap_or_default();
-    let resource = Resource::of_user(user.to_string()).with_id(named);
+    let resource = match action.resource().area() {
+        Area::Account => Resource::of_user(user.to_string()).with_id(named(request)),
+        Area::Organization | Area::Public | Area::Platform => Resource::platform(),
+    };
     judge(app, app.policies.built_in(), scope, second_factor, action, &principal, &resource)
 }
 
@@ -85,40 +97,84 @@ fn weigh(
 /// Whether the caller may do something else too, to what is its organisation's. The operation goes on
 /// either way.
 pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bool, Problem> {
-    let key = &caller.valid;
-    let policies = app.policies.of(app, caller.org, key.policies_position).await?;
+    let acting = caller.acting();
+    let policies = app.policies.of(app, caller.org, acting.policies_position).await?;
     let area = action.resource().area();
-    let (principal, resource) = (principal(key, area), resource(key, area, None));
-    Ok(weigh(app, &policies, &caller.scope, false, action, principal, &resource).allowed)
+    let (principal, resource) = (acting.principal(area), collection(acting, area));
+    Ok(weigh(app, &policies, &caller.scope, caller.second_factor, action, principal, &resource)
+        .allowed)
 }
 
 /// What the operation of the request asks for.
 pub(crate) fn asked(app: &App, request: &Request, scope: &Scope) -> Result<Action, Problem> {
-    note_operation(app, request, scope)
-        .ok_or_else(|| Problem::new(Code::Internal, "the operation has no action"))
+    asked_of(route(app, request)?, request, scope)
+}
+
+/// The route that the request took.
+pub(super) fn route<'a>(app: &'a App, request: &Request) -> Result<&'a Route, Problem> {
+    let route = request.data::<PathPattern>().and_then(|pattern| app.routes.get(&pattern.0));
+    route.ok_or_else(|| Problem::new(Code::Internal, "the operation has no route"))
 }
 
 /// Keeps with the request which operation it asks for; gives what that needs.
-pub(crate) fn note_operation(app: &App, request: &Request, scope: &Scope) -> Option<Action> {
-    let route = request.data::<PathPattern>().and_then(|pattern| app.routes.get(&pattern.0))?;
-    let (id, action) = route.operation(request.method())?;
+pub(super) fn asked_of(route: &Route, request: &Request, scope: &Scope) -> Result<Action, Problem> {
+    let found = route.operation(request.method());
+    let (id, action) =
+        found.ok_or_else(|| Problem::new(Code::Internal, "the operation has no action"))?;
     let _ = scope.operation.set(id);
-    Some(action)
+    Ok(action)
 }
 
-/// What is the platform's is done by whoever runs it, everything else by the key of an
-/// organisation.
-fn principal(key: &ValidKey, area: Area) -> &Principal {
-    key.operator.as_ref().filter(|_| area == Area::Platform).unwrap_or(&key.principal)
+/// The same, of a request that may be for no operation.
+pub(crate) fn note_operation(app: &App, request: &Request, scope: &Scope) {
+    if let Ok(route) = route(app, request) {
+        let _noted = asked_of(route, request, scope);
+    }
+}
+
+/// The first parameter of the path, empty when it has none.
+pub(super) fn named(request: &Request) -> &str {
+    request.raw_path_param(PARAMETERS[0]).unwrap_or_default()
+}
+
+/// What the organisation has of a kind, or the platform.
+fn collection(acting: &Acting, area: Area) -> Resource {
+    match area {
+        Area::Organization | Area::Account => Resource::of_organization(acting.org.to_string()),
+        Area::Public | Area::Platform => Resource::platform(),
+    }
 }
 
 /// What another organisation owns is not found later: it is asked for by id within the caller's own.
-fn resource(key: &ValidKey, area: Area, named: Option<&str>) -> Resource {
-    let resource = match area {
-        Area::Organization | Area::Account => Resource::of_organization(key.row.org.to_string()),
-        Area::Public | Area::Platform => Resource::platform(),
+async fn resource(
+    app: &App,
+    acting: &Acting,
+    action: Action,
+    request: &Request,
+    route: &Route,
+) -> Result<Resource, Problem> {
+    let resource = collection(acting, action.resource().area());
+    let [first, second] = PARAMETERS.map(|name| request.raw_path_param(name));
+    let id = if route.names_organization { second.or(first) } else { first }.unwrap_or_default();
+    let resource = resource.with_id(id);
+    let Principal::User { id: user, member: Some(member) } = &acting.principal else {
+        return Ok(resource);
     };
-    resource.with_id(named.unwrap_or_default())
+    match action {
+        Action::MembersLeave => Ok(resource.owned_by(user)),
+        // Developers may touch keys of their own.
+        Action::KeysUpdate | Action::KeysRevoke if member.role < Role::Admin => {
+            let Ok(key) = id.parse() else { return Ok(resource) };
+            let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
+            let key = organizations::key(TenantScope(acting.org), &view, key).await?;
+            let issuer = key.and_then(|key| key.issuer);
+            Ok(match issuer {
+                Some(issuer) => resource.owned_by(issuer.to_string()),
+                None => resource,
+            })
+        }
+        _ => Ok(resource),
+    }
 }
 
 fn refusal(action: Action, decision: &Decision) -> Problem {
@@ -127,8 +183,7 @@ fn refusal(action: Action, decision: &Decision) -> Problem {
         return Problem::new(Code::Internal, "the request failed on our side; it has been logged");
     }
     if action.resource().area() == Area::Platform {
-        let detail = "this concerns the whole installation, and the key is not one of the platform";
-        return Problem::new(Code::PlatformOnly, detail);
+        return platform_only();
     }
     let detail = match decision.determining.first() {
         Some(PolicyRef::BuiltIn(policy)) => format!("`{action}` is refused by `{policy}`"),
@@ -136,4 +191,9 @@ fn refusal(action: Action, decision: &Decision) -> Problem {
         None => format!("`{action}` is allowed by no policy"),
     };
     Problem::new(Code::Forbidden, detail)
+}
+
+pub(super) fn platform_only() -> Problem {
+    let detail = "this concerns the whole installation, and the key is not one of the platform";
+    Problem::new(Code::PlatformOnly, detail)
 }

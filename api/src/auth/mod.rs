@@ -1,14 +1,19 @@
-//! Who calls: one extractor for both ways in which a key may be sent.
+//! Who calls: one extractor for keys, in both ways in which they may be sent, and for members who have
+//! signed in.
 
+mod acting;
 mod cache;
 mod decision;
+mod key;
+mod member;
+mod members;
 mod platform;
 mod uses;
 mod valid;
 
 use std::sync::Arc;
 
-use domain::ids::{ApiKeyId, OrganizationId};
+use domain::ids::{OrganizationId, UserId};
 use journal::{Actor, Context};
 use poem::{Request, RequestBody, Result, http::header};
 use poem_openapi::{
@@ -18,13 +23,17 @@ use poem_openapi::{
 use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
+pub(crate) use acting::Acting;
 pub(crate) use cache::KeyCache;
 pub(crate) use decision::{asked, decide_own, may, note_operation};
+pub(crate) use member::{ValidMember, role};
+pub(crate) use members::MemberCache;
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};
 pub(crate) use valid::ValidKey;
 
 use crate::{
+    accounts::{SESSION, register_session},
     charge,
     frame::Scope,
     keys,
@@ -35,14 +44,21 @@ use crate::{
 const BEARER: &str = "bearer";
 const API_KEY: &str = "api_key";
 
-/// The owner of a valid key. It comes first in the arguments of an operation, so that nothing of a
-/// request is looked at before it is known who sent it.
+/// Who acts in an organisation: the owner of a valid key, or a member. It comes first in the arguments
+/// of an operation, so that nothing of a request is looked at before it is known who sent it.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub org: OrganizationId,
-    pub key: ApiKeyId,
-    pub valid: Arc<ValidKey>,
+    pub by: By,
+    /// Whether they gave a second factor when they signed in. A key has none.
+    pub second_factor: bool,
     pub scope: Arc<Scope>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum By {
+    Key(Arc<ValidKey>),
+    Member(Arc<ValidMember>),
 }
 
 impl Caller {
@@ -50,18 +66,47 @@ impl Caller {
         TenantScope(self.org)
     }
 
+    /// Of the key or the user: what is counted for each caller is counted under it.
+    pub fn id(&self) -> Uuid {
+        match &self.by {
+            By::Key(key) => key.row.key_id.uuid(),
+            By::Member(member) => member.user.uuid(),
+        }
+    }
+
+    /// The member who acts, or in whose place the key does. None for a key in the owner's place.
+    pub fn user(&self) -> Option<UserId> {
+        match &self.by {
+            By::Key(key) => key.row.issuer,
+            By::Member(member) => Some(member.user),
+        }
+    }
+
+    pub fn acting(&self) -> &Acting {
+        match &self.by {
+            By::Key(key) => &key.acting,
+            By::Member(member) => &member.acting,
+        }
+    }
+
+    pub fn actor(&self) -> Actor {
+        match &self.by {
+            By::Key(key) => Actor::ApiKey(key.row.key_id),
+            By::Member(member) => Actor::User(member.user),
+        }
+    }
+
     /// How far the caller sees where the state of the installation is shown.
     pub fn reach(&self) -> Reach {
-        if self.valid.row.platform {
-            Reach::Installation
-        } else {
-            Reach::Organization(self.tenant())
+        match &self.by {
+            By::Key(key) if key.row.platform => Reach::Installation,
+            By::Key(_) | By::Member(_) => Reach::Organization(self.tenant()),
         }
     }
 
     /// The context of a command that the caller gives.
     pub fn context(&self, correlation_id: Uuid) -> Context {
-        let mut context = Context::new(self.org, Actor::ApiKey(self.key), correlation_id);
+        let mut context = Context::new(self.org, self.actor(), correlation_id);
         context.metadata = self.scope.metadata();
         context.origin = Some(self.scope.origin(None));
         context
@@ -77,10 +122,11 @@ impl<'a> ApiExtractor<'a> for Caller {
     fn register(registry: &mut Registry) {
         let about = ["`Authorization: Bearer mr_...`", "The same key in a header of its own."];
         register_schemes(registry, [BEARER, API_KEY], about);
+        register_session(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![BEARER, API_KEY]
+        vec![BEARER, API_KEY, SESSION]
     }
 
     async fn from_request(
@@ -126,38 +172,27 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
     let (Some(app), Some(scope)) = (App::of(request), Scope::from_request(request)) else {
         return Err(Problem::new(Code::Internal, "the request reached no application"));
     };
-    let given = match given_key(request) {
-        Ok(key) => key,
-        Err(problem) => return Err(charge::failure(app, scope, problem)),
-    };
-    let hash = keys::hash(given);
-    if !app.keys.knows(&hash) {
-        charge::check_address(app, scope)?;
+    let route = decision::route(app, request)?;
+    match given(request) {
+        Ok(Given::Key(given)) => key::authenticate(app, scope, request, route, given).await,
+        Ok(Given::Token) => member::authenticate(app, scope, request, route).await,
+        Err(problem) => Err(charge::failure(app, scope, problem)),
     }
-    let Some(key) = app.keys.get(app, hash).await? else {
-        let problem = Problem::new(Code::Unauthenticated, "the key is not known or was revoked");
-        return Err(charge::failure(app, scope, problem));
-    };
-    let now = app.journal.clock().now();
-    if let Err(problem) = key.check(now) {
-        return Err(charge::failure(app, scope, problem));
-    }
-    let row = &key.row;
-    app.uses.remember(row.key_id, now);
-    charge::key(app, scope, row)?;
-    let policies = app.policies.of(app, row.org, key.policies_position).await?;
-    decision::decide(app, &policies, request, scope, &key)?;
-    let scope = Arc::clone(scope);
-    Ok(Caller { org: key.row.org, key: key.row.key_id, valid: key, scope })
 }
 
-/// The key that the request carries, if it is one at all.
-fn given_key(request: &Request) -> Result<&str, Problem> {
+/// By what the request wants to be known.
+enum Given<'a> {
+    Key(&'a str),
+    /// What seems to be an access token.
+    Token,
+}
+
+fn given(request: &Request) -> Result<Given<'_>, Problem> {
     let bearer = request.header(header::AUTHORIZATION);
     let api_key = request.header("x-api-key");
     let refused = |detail| Err(Problem::new(Code::Unauthenticated, detail));
     let key = match (bearer, api_key) {
-        (None, None) => return refused("no key was sent"),
+        (None, None) => return refused("neither a key nor an access token was sent"),
         (Some(_), Some(_)) => return refused("two keys were sent; send one"),
         (None, Some(key)) => key.trim(),
         (Some(value), None) => match value.split_once(' ') {
@@ -165,5 +200,12 @@ fn given_key(request: &Request) -> Result<&str, Problem> {
             _ => return refused("the header `Authorization` does not have the scheme `Bearer`"),
         },
     };
-    if keys::well_formed(key) { Ok(key) } else { refused("what was sent is not a key") }
+    if keys::well_formed(key) {
+        return Ok(Given::Key(key));
+    }
+    // Three parts with dots between them.
+    if api_key.is_none() && key.split('.').count() == 3 {
+        return Ok(Given::Token);
+    }
+    refused("what was sent is neither a key nor an access token")
 }

@@ -33,7 +33,7 @@ impl PlatformCaller {
         E: Send + 'static,
         Problem: From<E>,
     {
-        tracing::warn!(operation, target, key = %self.0.key, "an operator acts on the installation");
+        tracing::warn!(operation, target, actor = %self.0.actor(), "an operator acts on the installation");
         match tokio::spawn(work.in_current_span()).await {
             Ok(result) => Ok(result?),
             Err(aborted) => Err(Problem::internal(&aborted)),

@@ -7,7 +7,7 @@ use poem::{
 
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str = "authorization, x-api-key, content-type, idempotency-key, if-match, \
-     if-none-match, last-event-id, millrace-min-position, prefer, traceparent, x-request-id";
+     if-none-match, last-event-id, millrace-min-position, millrace-organization, prefer, traceparent, x-request-id";
 const ANSWER_HEADERS: &str = "etag, location, millrace-position, idempotency-replayed, ratelimit, \
      ratelimit-policy, retry-after, x-request-id, deprecation, link, content-disposition";
 /// Seconds for which a browser may keep the answer to a preflight; more is cut by browsers.

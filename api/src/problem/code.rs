@@ -11,6 +11,9 @@ pub enum Code {
     Forbidden,
     SecondFactorNeeded,
     PlatformOnly,
+    OrganizationRequired,
+    OrganizationArchived,
+    LastOwner,
     NotFound,
     NoSuchRoute,
     MethodNotAllowed,
@@ -34,7 +37,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -43,6 +46,9 @@ impl Code {
         Self::Forbidden,
         Self::SecondFactorNeeded,
         Self::PlatformOnly,
+        Self::OrganizationRequired,
+        Self::OrganizationArchived,
+        Self::LastOwner,
         Self::NotFound,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -75,6 +81,9 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::SecondFactorNeeded => "second-factor-needed",
             Self::PlatformOnly => "platform-only",
+            Self::OrganizationRequired => "organization-required",
+            Self::OrganizationArchived => "organization-archived",
+            Self::LastOwner => "last-owner",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -100,9 +109,10 @@ impl Code {
 
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::BadRequest | Self::InvalidParameter | Self::InvalidBody => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadRequest
+            | Self::InvalidParameter
+            | Self::InvalidBody
+            | Self::OrganizationRequired => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::PlatformOnly | Self::SecondFactorNeeded => {
                 StatusCode::FORBIDDEN
@@ -111,7 +121,9 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict | Self::BuildsDiffer => StatusCode::CONFLICT,
+            Self::Conflict | Self::BuildsDiffer | Self::OrganizationArchived | Self::LastOwner => {
+                StatusCode::CONFLICT
+            }
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -132,10 +144,13 @@ impl Code {
             Self::InvalidParameter => "A parameter or header has a value that does not fit",
             Self::InvalidBody => "The body cannot be understood",
             Self::KeyExpired => "The API key, or its secret, has ended",
-            Self::Unauthenticated => "A valid API key is needed",
+            Self::Unauthenticated => "A valid API key or access token is needed",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
             Self::Forbidden => "The policies do not allow this",
             Self::PlatformOnly => "Only a key of the platform may do this",
+            Self::OrganizationRequired => "It is not said in which organisation to act",
+            Self::OrganizationArchived => "The organisation is archived",
+            Self::LastOwner => "An organisation keeps its last owner",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
             Self::MethodNotAllowed => "The resource does not know this method",
@@ -166,7 +181,7 @@ impl Code {
                 "Correct the request; `errors` names the places. Repeating it unchanged fails again."
             }
             Self::Unauthenticated => {
-                "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked."
+                "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked, or `Authorization: Bearer` with the access token of somebody who signed in."
             }
             Self::KeyExpired => "Use the newest secret of the key, or ask for another key.",
             Self::Forbidden => {
@@ -178,6 +193,11 @@ impl Code {
             Self::PlatformOnly => {
                 "Use a key that the operator issued with `millrace keys issue --platform`."
             }
+            Self::OrganizationRequired => {
+                "Send `Millrace-Organization` with the id or the slug of one of your organisations."
+            }
+            Self::OrganizationArchived => "An owner can bring it back; until then it can be read.",
+            Self::LastOwner => "Make another member an owner first, or hand the organisation on.",
             Self::NotFound => {
                 "Check the id. What belongs to another organisation is answered in the same way."
             }

@@ -44,7 +44,7 @@ pub(super) async fn follow(
     scan: &ScanRow,
     after: Option<u64>,
 ) -> Result<Live<Line>, Problem> {
-    let slot = app.streams.take(caller.key)?;
+    let slot = app.streams.take(caller.id())?;
     let (org, id) = (caller.org, scan.id.to_string());
     if scan.state.has_ended() {
         let kept = app.archive.read(org, &id).await.map_err(|e| Problem::unavailable(&e))?;

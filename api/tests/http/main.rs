@@ -14,6 +14,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod logs;
+mod organizations;
 mod policies;
 mod problems;
 mod projections;

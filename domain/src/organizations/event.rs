@@ -2,11 +2,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::EVERYTHING;
+use super::{EVERYTHING, Role};
 use crate::{
-    Timestamp,
+    Pii, Timestamp,
     event::EventType,
-    ids::{ApiKeyId, PolicyId},
+    ids::{ApiKeyId, BillingContactId, PolicyId, UserId},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,73 @@ pub enum OrganizationEvent {
         name: String,
         slug: String,
         created_at: Timestamp,
+    },
+    Renamed {
+        name: String,
+        renamed_at: Timestamp,
+    },
+    SlugChanged {
+        slug: String,
+        /// The one before, which others may take now.
+        former: String,
+        changed_at: Timestamp,
+    },
+    LogoChanged {
+        /// None when there is no logo any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        logo_url: Option<String>,
+        changed_at: Timestamp,
+    },
+    BillingContactSet {
+        /// Whom the personal fields are about. A contact that takes the place of another has a new id.
+        contact_id: BillingContactId,
+        email: Pii<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<Pii<String>>,
+        set_at: Timestamp,
+    },
+    BillingContactRemoved {
+        contact_id: BillingContactId,
+        removed_at: Timestamp,
+    },
+    /// It can be read and brought back, and nothing else.
+    Archived {
+        archived_at: Timestamp,
+    },
+    BroughtBack {
+        brought_back_at: Timestamp,
+    },
+    MemberJoined {
+        user_id: UserId,
+        role: Role,
+        /// Actions on top of the role, by name: `scans:read`, `scans:*`, `*`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
+        joined_at: Timestamp,
+    },
+    MemberChanged {
+        user_id: UserId,
+        role: Role,
+        /// All of those on top of the role.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
+        changed_at: Timestamp,
+    },
+    MemberRemoved {
+        user_id: UserId,
+        removed_at: Timestamp,
+    },
+    MemberLeft {
+        user_id: UserId,
+        left_at: Timestamp,
+    },
+    Transferred {
+        /// A member, who is an owner from now on.
+        to: UserId,
+        /// The owner who handed it on and is an admin from now on. None when a key did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<UserId>,
+        transferred_at: Timestamp,
     },
     ApiKeyIssued {
         key_id: ApiKeyId,
@@ -35,6 +102,10 @@ pub enum OrganizationEvent {
         /// A limit of its own, in place of the installation's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requests_per_minute: Option<u32>,
+        /// The member in whose place it acts: it ends with the membership. None for one that acts in
+        /// the owner's place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<UserId>,
     },
     ApiKeyRotated {
         key_id: ApiKeyId,
@@ -68,6 +139,58 @@ pub enum OrganizationEvent {
 
 pub const EVENT_TYPES: &[EventType] = &[
     EventType { name: "organization.created", version: 1, about: "An organisation was made." },
+    EventType { name: "organization.renamed", version: 1, about: "It has another name." },
+    EventType {
+        name: "organization.slug_changed",
+        version: 1,
+        about: "It has another slug, and the one before is free.",
+    },
+    EventType {
+        name: "organization.logo_changed",
+        version: 1,
+        about: "It has another logo, or none.",
+    },
+    EventType {
+        name: "organization.billing_contact_set",
+        version: 1,
+        about: "Somebody is asked about invoices from now on.",
+    },
+    EventType {
+        name: "organization.billing_contact_removed",
+        version: 1,
+        about: "Nobody is asked about invoices any more.",
+    },
+    EventType {
+        name: "organization.archived",
+        version: 1,
+        about: "It can be read and brought back, and nothing else.",
+    },
+    EventType { name: "organization.brought_back", version: 1, about: "It is archived no longer." },
+    EventType {
+        name: "organization.member_joined",
+        version: 1,
+        about: "Somebody is a member from now on.",
+    },
+    EventType {
+        name: "organization.member_changed",
+        version: 1,
+        about: "A member has another role or other extra permissions.",
+    },
+    EventType {
+        name: "organization.member_removed",
+        version: 1,
+        about: "Somebody was taken out, and so were the keys they issued.",
+    },
+    EventType {
+        name: "organization.member_left",
+        version: 1,
+        about: "Somebody left, and the keys they issued ended.",
+    },
+    EventType {
+        name: "organization.transferred",
+        version: 1,
+        about: "It was handed to another owner.",
+    },
     EventType {
         name: "organization.api_key_issued",
         version: 1,
@@ -104,6 +227,18 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
     fn event_type(&self) -> String {
         match self {
             Self::Created { .. } => "organization.created",
+            Self::Renamed { .. } => "organization.renamed",
+            Self::SlugChanged { .. } => "organization.slug_changed",
+            Self::LogoChanged { .. } => "organization.logo_changed",
+            Self::BillingContactSet { .. } => "organization.billing_contact_set",
+            Self::BillingContactRemoved { .. } => "organization.billing_contact_removed",
+            Self::Archived { .. } => "organization.archived",
+            Self::BroughtBack { .. } => "organization.brought_back",
+            Self::MemberJoined { .. } => "organization.member_joined",
+            Self::MemberChanged { .. } => "organization.member_changed",
+            Self::MemberRemoved { .. } => "organization.member_removed",
+            Self::MemberLeft { .. } => "organization.member_left",
+            Self::Transferred { .. } => "organization.transferred",
             Self::ApiKeyIssued { .. } => "organization.api_key_issued",
             Self::ApiKeyRotated { .. } => "organization.api_key_rotated",
             Self::ApiKeyRevoked { .. } => "organization.api_key_revoked",

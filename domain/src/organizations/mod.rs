@@ -1,19 +1,29 @@
-//! An organisation: the tenant that owns rows and whose API keys act.
+//! An organisation: the tenant that owns rows, whose members and API keys act.
 //!
-//! `created` once; keys are issued, rotated and revoked, policies added, changed and removed. The secret of a key never reaches this
+//! `created` once, by the operator or by a user who owns it then. Members join, change and go, and the
+//! last owner stays. Keys are issued, rotated and revoked, policies added, changed and removed. An
+//! `archived` one can be read and brought back, and nothing else. The secret of a key never reaches this
 //! crate, only its SHA-256 hash does.
 
 mod command;
+mod error;
 mod event;
+mod keys;
+mod members;
+mod policies;
+mod settings;
+mod state;
 
-use std::collections::BTreeMap;
-
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use command::{KeyTerms, OrganizationCommand, OrganizationError};
+pub use command::OrganizationCommand;
+pub use error::OrganizationError;
 pub use event::{EVENT_TYPES, OrganizationEvent};
+pub use keys::KeyTerms;
+pub use state::{Member, Organization};
 
-use crate::{ClaimChange, Decide, Decision};
+use crate::{Pii, ids::BillingContactId};
 
 pub const TYPE: &str = "organization";
 
@@ -28,62 +38,59 @@ pub const MAX_ISSUED_KEYS: usize = 10_000;
 pub const MAX_POLICIES: usize = 1_000;
 pub const MAX_ZONES: usize = 16;
 
+/// Extra permissions of one member.
+pub const MAX_EXTRA_PERMISSIONS: usize = 64;
+
 /// The scope that names every action, which keys had before they had scopes.
 pub const EVERYTHING: &str = "*";
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Organization {
-    pub exists: bool,
-    /// Whether each issued key is still valid.
-    pub keys: BTreeMap<String, bool>,
-    /// The time zone that each policy names.
-    pub policies: BTreeMap<String, Option<String>>,
+/// Names of personal fields, which their values are opened under.
+pub const BILLING_EMAIL: &str = "email";
+pub const BILLING_NAME: &str = "name";
+
+/// What a member is in an organisation. Each may do what the ones before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    Developer,
+    Admin,
+    Owner,
 }
 
-impl Decide for Organization {
-    const STATE_VERSION: u32 = 2;
+impl Role {
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Developer, Self::Admin, Self::Owner];
 
-    fn decide(
-        &self,
-        command: OrganizationCommand,
-    ) -> Result<Decision<OrganizationEvent>, OrganizationError> {
-        command::decide(self, command)
-    }
-
-    fn evolve(&mut self, event: &OrganizationEvent) {
-        match event {
-            OrganizationEvent::Created { .. } => self.exists = true,
-            OrganizationEvent::ApiKeyIssued { key_id, .. } => {
-                self.keys.insert(key_id.to_string(), true);
-            }
-            OrganizationEvent::ApiKeyRotated { .. } => {}
-            OrganizationEvent::ApiKeyRevoked { key_id, .. } => {
-                self.keys.insert(key_id.to_string(), false);
-            }
-            OrganizationEvent::PolicyAdded { policy_id, policy, .. }
-            | OrganizationEvent::PolicyChanged { policy_id, policy, .. } => {
-                let zone = command::zone(policy).map(str::to_owned);
-                self.policies.insert(policy_id.to_string(), zone);
-            }
-            OrganizationEvent::PolicyRemoved { policy_id, .. } => {
-                self.policies.remove(&policy_id.to_string());
-            }
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Developer => "developer",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
         }
     }
 
-    fn claims(event: &OrganizationEvent) -> Vec<ClaimChange> {
-        match event {
-            OrganizationEvent::Created { slug, .. } => {
-                vec![ClaimChange::Take { kind: SLUG_CLAIM, key: slug.clone() }]
-            }
-            OrganizationEvent::ApiKeyIssued { .. }
-            | OrganizationEvent::ApiKeyRotated { .. }
-            | OrganizationEvent::ApiKeyRevoked { .. }
-            | OrganizationEvent::PolicyAdded { .. }
-            | OrganizationEvent::PolicyChanged { .. }
-            | OrganizationEvent::PolicyRemoved { .. } => Vec::new(),
-        }
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
+}
+
+/// What an organisation shows of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    pub name: String,
+    pub slug: String,
+    pub logo_url: Option<String>,
+}
+
+/// Who is asked about invoices: a person who need not have an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillingContact {
+    pub contact_id: BillingContactId,
+    pub email: Pii<String>,
+    pub name: Option<Pii<String>>,
 }
 
 crate::aggregate!(

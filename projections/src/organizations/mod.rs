@@ -1,21 +1,30 @@
-//! Organisations, their API keys and their policies.
+//! Organisations, their members, API keys and policies.
 //!
-//! Tables: `organizations`, by organisation, `api_keys`, by key and by the hash of its secret, and
-//! `policies`, by organisation.
+//! Tables: `organizations`, by organisation, `members`, by organisation and by user, `api_keys`, by key
+//! and by the hash of its secret, and `policies`, by organisation.
 //! Folded from the events of organisations alone. When a key was last used is no event; it lies in
 //! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
+mod keys;
+mod keys_store;
+mod members;
+mod members_store;
 mod policies;
 mod policies_store;
 mod query;
+mod settings_store;
 mod store;
 mod uses;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
+pub use keys::{ApiKeyRow, FoundKey, key, key_by_secret_hash, keys};
+pub use members::{
+    MemberRow, Membership, Standing, member, members, memberships, policies_position,
+};
 pub use policies::{PolicyRow, all_policies, policies, policy};
-pub use query::{ApiKeyRow, FoundKey, OrganizationRow, get, key, key_by_secret_hash, keys, list};
+pub use query::{BillingContactRow, OrganizationRow, billing_contact, get, list};
 pub use uses::{KeyUse, record_uses};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
@@ -40,7 +49,7 @@ impl Projection for Organizations {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["organizations", "api_keys", "policies"]
+        &["organizations", "members", "api_keys", "policies"]
     }
 
     fn aggregates(&self) -> Option<&'static [&'static str]> {

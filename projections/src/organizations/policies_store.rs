@@ -23,27 +23,23 @@ struct Change {
 }
 
 impl Policies {
-    /// Takes an event about policies, and no other.
+    /// Takes an event about policies; any other is none of its business.
     pub fn fold(&mut self, org: Uuid, position: i64, event: &OrganizationEvent) {
-        let (id, change) = match event {
-            OrganizationEvent::PolicyAdded { policy_id, policy, added_at } => {
-                let policy = Some(policy.to_string());
-                (policy_id, Change { org, policy, added_at: Some(*added_at), changed_at: None })
-            }
-            OrganizationEvent::PolicyChanged { policy_id, policy, changed_at } => {
-                let added_at = self.policies.get(policy_id).and_then(|earlier| earlier.added_at);
-                let policy = Some(policy.to_string());
-                (policy_id, Change { org, policy, added_at, changed_at: Some(*changed_at) })
-            }
-            OrganizationEvent::PolicyRemoved { policy_id, .. } => {
-                (policy_id, Change { org, policy: None, added_at: None, changed_at: None })
-            }
-            OrganizationEvent::Created { .. }
-            | OrganizationEvent::ApiKeyIssued { .. }
-            | OrganizationEvent::ApiKeyRotated { .. }
-            | OrganizationEvent::ApiKeyRevoked { .. } => return,
-        };
-        self.policies.insert(*id, change);
+        if let OrganizationEvent::PolicyAdded { policy_id, policy, added_at } = event {
+            let policy = Some(policy.to_string());
+            let change = Change { org, policy, added_at: Some(*added_at), changed_at: None };
+            self.policies.insert(*policy_id, change);
+        }
+        if let OrganizationEvent::PolicyChanged { policy_id, policy, changed_at } = event {
+            let added_at = self.policies.get(policy_id).and_then(|earlier| earlier.added_at);
+            let policy = Some(policy.to_string());
+            let change = Change { org, policy, added_at, changed_at: Some(*changed_at) };
+            self.policies.insert(*policy_id, change);
+        }
+        if let OrganizationEvent::PolicyRemoved { policy_id, .. } = event {
+            let gone = Change { org, policy: None, added_at: None, changed_at: None };
+            self.policies.insert(*policy_id, gone);
+        }
         self.changed.insert(org, position);
     }
 

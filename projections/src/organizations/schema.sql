@@ -2,12 +2,29 @@ CREATE TABLE organizations (
     org_id uuid PRIMARY KEY,
     name text NOT NULL,
     slug text NOT NULL,
+    logo_url text,
+    -- Who is asked about invoices. The texts are sealed under the key of that person.
+    billing_contact uuid,
+    billing_email text,
+    billing_name text,
+    archived_at timestamptz,
     created_at timestamptz NOT NULL,
     -- Of the event that made it; the order of the list.
     position bigint NOT NULL UNIQUE,
     -- Of the last event about its policies, 0 when there was none.
     policies_position bigint NOT NULL DEFAULT 0
 );
+
+CREATE TABLE members (
+    org_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    -- Names of actions on top of the role.
+    permissions jsonb NOT NULL,
+    joined_at timestamptz NOT NULL,
+    PRIMARY KEY (org_id, user_id)
+);
+CREATE INDEX members_of_user ON members (user_id);
 
 CREATE TABLE api_keys (
     key_id uuid PRIMARY KEY,
@@ -22,6 +39,8 @@ CREATE TABLE api_keys (
     scopes jsonb NOT NULL,
     expires_at timestamptz,
     requests_per_minute integer,
+    -- The member in whose place it acts; none for one that acts in the owner's.
+    issuer uuid,
     rotated_at timestamptz,
     -- Of the secret before the present one, which is taken until then.
     former_secret_hash text UNIQUE,

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
-
-use domain::{Event, Timestamp, ids::ApiKeyId, organizations::OrganizationEvent};
-use sqlx::{PgConnection, types::Json};
+use domain::{Event, Timestamp, organizations::OrganizationEvent};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::policies_store::Policies;
+use super::{
+    keys_store::Keys, members_store::Members, policies_store::Policies, settings_store::Settings,
+};
 use crate::{
     event::{LogEvent, storable},
     fault::Fault,
@@ -14,10 +14,9 @@ use crate::{
 #[derive(Default)]
 struct Batch {
     created: Vec<Created>,
-    issued: Vec<Issued>,
-    /// The last rotation of each key.
-    rotated: BTreeMap<ApiKeyId, Rotated>,
-    revoked: Vec<(Uuid, ApiKeyId, Timestamp)>,
+    settings: Settings,
+    members: Members,
+    keys: Keys,
     policies: Policies,
 }
 
@@ -27,27 +26,6 @@ struct Created {
     slug: String,
     at: Timestamp,
     position: i64,
-}
-
-struct Issued {
-    org: Uuid,
-    key: ApiKeyId,
-    name: String,
-    secret_hash: String,
-    at: Timestamp,
-    platform: bool,
-    scopes: Vec<String>,
-    expires_at: Option<Timestamp>,
-    requests_per_minute: Option<i32>,
-}
-
-struct Rotated {
-    org: Uuid,
-    secret_hash: String,
-    /// The secret before it, where that came in this batch too.
-    former: Option<String>,
-    former_valid_until: Timestamp,
-    at: Timestamp,
 }
 
 pub(super) async fn apply(
@@ -61,7 +39,7 @@ pub(super) async fn apply(
         for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
             match event {
                 Event::Organization(event) => {
-                    batch.fold(log_event.recorded.org.uuid(), position, event);
+                    batch.fold(log_event.recorded.org.uuid(), position as i64, event);
                 }
                 Event::Audit(_)
                 | Event::Factor(_)
@@ -71,67 +49,43 @@ pub(super) async fn apply(
             }
         }
     }
-    // A key is never issued again after it was revoked, nor rotated, so all that are issued come first.
+    // An organisation is made once, before anything else happens in it.
     write_created(&mut *connection, schema, &batch.created).await?;
-    write_issued(&mut *connection, schema, &batch.issued).await?;
-    write_rotated(&mut *connection, schema, &batch.rotated).await?;
-    write_revoked(&mut *connection, schema, &batch.revoked).await?;
+    batch.settings.write(&mut *connection, schema).await?;
+    batch.members.write(&mut *connection, schema).await?;
+    batch.keys.write(&mut *connection, schema).await?;
     batch.policies.write(connection, schema).await
 }
 
 impl Batch {
-    fn fold(&mut self, org: Uuid, position: u64, event: &OrganizationEvent) {
+    fn fold(&mut self, org: Uuid, position: i64, event: &OrganizationEvent) {
         match event {
             OrganizationEvent::Created { name, slug, created_at } => self.created.push(Created {
                 org,
                 name: storable(name),
                 slug: storable(slug),
                 at: *created_at,
-                position: position as i64,
+                position,
             }),
-            OrganizationEvent::ApiKeyIssued {
-                key_id,
-                name,
-                secret_hash,
-                issued_at,
-                platform,
-                scopes,
-                expires_at,
-                requests_per_minute,
-            } => self.issued.push(Issued {
-                org,
-                key: *key_id,
-                name: storable(name),
-                secret_hash: storable(secret_hash),
-                at: *issued_at,
-                platform: *platform,
-                scopes: scopes.iter().map(|scope| storable(scope)).collect(),
-                expires_at: *expires_at,
-                requests_per_minute: requests_per_minute.map(u32::cast_signed),
-            }),
-            OrganizationEvent::ApiKeyRotated {
-                key_id,
-                secret_hash,
-                former_valid_until,
-                rotated_at,
-            } => {
-                let former = self.rotated.remove(key_id).map(|earlier| earlier.secret_hash);
-                let rotated = Rotated {
-                    org,
-                    secret_hash: storable(secret_hash),
-                    former,
-                    former_valid_until: *former_valid_until,
-                    at: *rotated_at,
-                };
-                self.rotated.insert(*key_id, rotated);
-            }
-            OrganizationEvent::ApiKeyRevoked { key_id, revoked_at } => {
-                self.revoked.push((org, *key_id, *revoked_at));
-            }
+            OrganizationEvent::Renamed { .. }
+            | OrganizationEvent::SlugChanged { .. }
+            | OrganizationEvent::LogoChanged { .. }
+            | OrganizationEvent::BillingContactSet { .. }
+            | OrganizationEvent::BillingContactRemoved { .. }
+            | OrganizationEvent::Archived { .. }
+            | OrganizationEvent::BroughtBack { .. } => self.settings.fold(org, event),
+            OrganizationEvent::MemberJoined { .. }
+            | OrganizationEvent::MemberChanged { .. }
+            | OrganizationEvent::MemberRemoved { .. }
+            | OrganizationEvent::MemberLeft { .. }
+            | OrganizationEvent::Transferred { .. } => self.members.fold(org, event),
+            OrganizationEvent::ApiKeyIssued { .. }
+            | OrganizationEvent::ApiKeyRotated { .. }
+            | OrganizationEvent::ApiKeyRevoked { .. } => self.keys.fold(org, event),
             OrganizationEvent::PolicyAdded { .. }
             | OrganizationEvent::PolicyChanged { .. }
             | OrganizationEvent::PolicyRemoved { .. } => {
-                self.policies.fold(org, position as i64, event);
+                self.policies.fold(org, position, event);
             }
         }
     }
@@ -159,86 +113,6 @@ async fn write_created(
         .bind(column(rows, |row| row.slug.as_str()))
         .bind(column(rows, |row| row.at))
         .bind(column(rows, |row| row.position))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_issued(
-    connection: &mut PgConnection,
-    schema: &str,
-    rows: &[Issued],
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let query = format!(
-        "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at, platform,
-                                        scopes, expires_at, requests_per_minute)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
-                              $6::bool[], $7::jsonb[], $8::timestamptz[], $9::integer[])"
-    );
-    sqlx::query(&query)
-        .bind(column(rows, |row| row.org))
-        .bind(column(rows, |row| row.key.uuid()))
-        .bind(column(rows, |row| row.name.as_str()))
-        .bind(column(rows, |row| row.secret_hash.as_str()))
-        .bind(column(rows, |row| row.at))
-        .bind(column(rows, |row| row.platform))
-        .bind(column(rows, |row| Json(&row.scopes)))
-        .bind(column(rows, |row| row.expires_at))
-        .bind(column(rows, |row| row.requests_per_minute))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_rotated(
-    connection: &mut PgConnection,
-    schema: &str,
-    rows: &BTreeMap<ApiKeyId, Rotated>,
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let query = format!(
-        "UPDATE {schema}.api_keys k
-         SET former_secret_hash = coalesce(g.former, k.secret_hash), secret_hash = g.hash,
-             former_valid_until = g.until, rotated_at = g.at
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
-                     $6::timestamptz[]) AS g(org_id, key_id, hash, former, until, at)
-         WHERE k.key_id = g.key_id AND k.org_id = g.org_id"
-    );
-    let (keys, rows): (Vec<_>, Vec<_>) = rows.iter().map(|(key, row)| (key.uuid(), row)).unzip();
-    sqlx::query(&query)
-        .bind(column(&rows, |row| row.org))
-        .bind(keys)
-        .bind(column(&rows, |row| row.secret_hash.as_str()))
-        .bind(column(&rows, |row| row.former.as_deref()))
-        .bind(column(&rows, |row| row.former_valid_until))
-        .bind(column(&rows, |row| row.at))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_revoked(
-    connection: &mut PgConnection,
-    schema: &str,
-    rows: &[(Uuid, ApiKeyId, Timestamp)],
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let query = format!(
-        "UPDATE {schema}.api_keys k SET revoked_at = g.at
-         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g(org_id, key_id, at)
-         WHERE k.key_id = g.key_id AND k.org_id = g.org_id"
-    );
-    sqlx::query(&query)
-        .bind(column(rows, |row| row.0))
-        .bind(column(rows, |row| row.1.uuid()))
-        .bind(column(rows, |row| row.2))
         .execute(connection)
         .await?;
     Ok(())

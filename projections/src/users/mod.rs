@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 pub(crate) use query::personal;
-pub use query::{UserRow, get};
+pub use query::{UserRow, among, get};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 

@@ -16,15 +16,23 @@ pub struct UserRow {
     pub erased_at: Option<Timestamp>,
 }
 
+const ACCOUNT: &str =
+    "org_id, email, name, language, time_zone, email_verified, signed_up_at, erased_at";
+
 /// The account of the person whose own organisation the scope is.
 pub async fn get(scope: TenantScope, view: &View) -> Result<Option<UserRow>, QueryError> {
-    let query = format!(
-        "SELECT org_id, email, name, language, time_zone, email_verified, signed_up_at, erased_at
-         FROM {}.users WHERE org_id = $1",
-        view.schema()
-    );
+    let query = format!("SELECT {ACCOUNT} FROM {}.users WHERE org_id = $1", view.schema());
     let row = sqlx::query(&query).bind(scope.0.uuid()).fetch_optional(&view.pool).await?;
     Ok(row.as_ref().map(user).transpose()?)
+}
+
+/// The accounts among these people, in no order. It has no scope: whoever asks has found the people in
+/// one, and tells of them no more than is shown there.
+pub async fn among(view: &View, users: &[UserId]) -> Result<Vec<UserRow>, QueryError> {
+    let query = format!("SELECT {ACCOUNT} FROM {}.users WHERE org_id = ANY ($1)", view.schema());
+    let ids: Vec<_> = users.iter().map(|user| user.uuid()).collect();
+    let rows = sqlx::query(&query).bind(ids).fetch_all(&view.pool).await?;
+    Ok(rows.iter().map(user).collect::<Result<_, _>>()?)
 }
 
 fn user(row: &PgRow) -> Result<UserRow, sqlx::Error> {

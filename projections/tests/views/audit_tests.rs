@@ -73,6 +73,7 @@ async fn every_event_is_an_entry_with_what_it_changed() {
         scopes: vec!["scans:read".to_owned()],
         expires_at: None,
         requests_per_minute: None,
+        issuer: None,
     };
     let added = OrganizationEvent::PolicyAdded {
         policy_id: policy_id(),

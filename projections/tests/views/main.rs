@@ -5,6 +5,7 @@ mod account_tests;
 mod audit_tests;
 mod fault_tests;
 mod freshness_tests;
+mod member_tests;
 mod poison_tests;
 mod queue_tests;
 mod rebuild_tests;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, send, soon, with_json};
 
-const PASSWORD: &str = "violet anchor meadow 7";
+pub const PASSWORD: &str = "violet anchor meadow 7";
 
 /// Quick to hash, so that a test takes no longer than what it is about.
 fn options() -> Options {
@@ -40,7 +40,7 @@ fn options() -> Options {
     Options { passwords, passkeys, ..Options::default() }
 }
 
-async fn server() -> Server {
+pub async fn server() -> Server {
     Server::with(options()).await
 }
 
@@ -54,14 +54,14 @@ async fn server_of(master: u8) -> Server {
 }
 
 /// Somebody who has signed in.
-struct Person {
-    id: UserId,
-    email: String,
-    tokens: Value,
+pub struct Person {
+    pub id: UserId,
+    pub email: String,
+    pub tokens: Value,
 }
 
 impl Person {
-    fn access(&self) -> &str {
+    pub fn access(&self) -> &str {
         self.tokens["access_token"].as_str().unwrap()
     }
 
@@ -71,11 +71,11 @@ impl Person {
 }
 
 impl Server {
-    async fn ask(&self, path: &str, body: Value) -> Answer {
+    pub async fn ask(&self, path: &str, body: Value) -> Answer {
         send(with_json(self.bare(Method::POST, path), &body)).await
     }
 
-    async fn as_person(&self, method: Method, path: &str, access: &str) -> Answer {
+    pub async fn as_person(&self, method: Method, path: &str, access: &str) -> Answer {
         send(self.bare(method, path).bearer_auth(access)).await
     }
 
@@ -84,19 +84,19 @@ impl Server {
         self.ask("/v1/auth/sign-up", body).await
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.ask("/v1/auth/login", json!({ "email": email, "password": password })).await
     }
 
     /// Who has the account of the address.
-    async fn user(&self, email: &str) -> Option<UserId> {
+    pub async fn user(&self, email: &str) -> Option<UserId> {
         let index = self.journal.secret().unwrap().blind_index().email(&email.parse().unwrap());
         let claim = domain::users::EMAIL_CLAIM;
         let owner = self.journal.claimed_by(claim, &index.to_string()).await.unwrap();
         owner.map(|id| id.parse().unwrap())
     }
 
-    async fn state(&self, user: UserId) -> User {
+    pub async fn state(&self, user: UserId) -> User {
         let state = self.journal.state(own_organization(user), &user.to_string()).await;
         state.unwrap().unwrap().0
     }
@@ -123,7 +123,7 @@ impl Server {
         user
     }
 
-    async fn person(&self, email: &str) -> Person {
+    pub async fn person(&self, email: &str) -> Person {
         let id = self.confirmed(email).await;
         let answer = self.log_in(email, PASSWORD).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Until the access token is refused, which must be in less than a second.
-    async fn until_refused(&self, access: &str) {
+    pub async fn until_refused(&self, access: &str) {
         let refused = async {
             while self.as_person(Method::GET, "/v1/users/me", access).await.status != 401 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -142,7 +142,7 @@ impl Server {
     }
 
     /// What the caller reads, once the view holds everything that is in the log.
-    async fn fresh_as(&self, path: &str, access: &str) -> Value {
+    pub async fn fresh_as(&self, path: &str, access: &str) -> Value {
         let head = self.journal.head().await.unwrap();
         let request = self.bare(Method::GET, path).bearer_auth(access);
         let answer = soon(send(request.header("millrace-min-position", head))).await;

@@ -23,9 +23,9 @@ async fn somebody_signs_up_confirms_the_address_and_signs_in() {
     assert_eq!(me["id"], ada.to_string());
     assert_eq!((&me["email"], &me["name"]), (&json!("ada@example.org"), &json!("Ada Lovelace")));
     assert_eq!(me["email_verified"], true);
-    // A person has no organisation here: what needs one is refused.
+    // A person has no organisation yet: what needs one is refused.
     let scans = server.as_person(Method::GET, "/v1/scans", access).await;
-    assert_eq!(scans.code(), "unauthenticated");
+    assert_eq!(scans.code(), "organization-required");
 }
 
 #[tokio::test]
