@@ -261,6 +261,8 @@ pub enum Benchmark {
     Rebuild,
     /// From a command to those who wait for it.
     Latency,
+    /// Decisions on who may do what.
+    Access,
     /// `up` on a data directory with a history.
     Start,
     /// The first four with longer and longer histories.
@@ -268,7 +270,7 @@ pub enum Benchmark {
 }
 
 impl Benchmark {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Append,
         Self::Http,
         Self::Refresh,
@@ -276,6 +278,7 @@ impl Benchmark {
         Self::Projection,
         Self::Rebuild,
         Self::Latency,
+        Self::Access,
         Self::Start,
         Self::Growth,
     ];
@@ -289,6 +292,7 @@ impl Benchmark {
             Self::Projection => "projection",
             Self::Rebuild => "rebuild",
             Self::Latency => "latency",
+            Self::Access => "access",
             Self::Start => "start",
             Self::Growth => "growth",
         }

@@ -4,6 +4,7 @@
 //! private ones below the data directory, which are gone afterwards. The load is made of the real
 //! aggregates by their own rules. Nothing is measured on a Postgres that may lose a commit.
 
+mod access;
 mod append;
 mod figures;
 mod growth;
@@ -79,6 +80,7 @@ async fn measure(
         Benchmark::Projection => projection::run(site, plan).await,
         Benchmark::Rebuild => rebuild::run(site, plan).await,
         Benchmark::Latency => latency::run(site, plan).await,
+        Benchmark::Access => access::run(plan).await,
         Benchmark::Start => start::run(site, plan).await,
         Benchmark::Growth => growth::run(site, plan, arguments.large).await,
     }
