@@ -8,6 +8,8 @@ mod logs;
 mod model;
 mod report;
 
+use std::time::Duration;
+
 use domain::{
     ids::ScanId,
     scans::{Scan, ScanCommand},
@@ -18,7 +20,7 @@ use poem_openapi::{
     param::{Header, Path, Query},
 };
 use projections::{
-    Slice,
+    Slice, ViewError,
     scans::{self, AsOf, FindingFilter, ScanFilter, ScanRow},
 };
 
@@ -39,6 +41,8 @@ use report::{Format, Report};
 
 const COLLECTION: &str = "/v1/scans";
 const DEFAULT_LIMIT: u32 = 50;
+/// Longest that a scan which waits is held back for its place in the queue.
+const QUEUE_WAIT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Scans {
     pub app: App,
@@ -273,7 +277,11 @@ async fn read_scan(
 
 async fn queue_place(app: &App, caller: &Caller, row: &ScanRow) -> Result<Option<u64>, Problem> {
     use projections::jobs;
-    let view = app.views.open(jobs::NAME, None, std::time::Duration::ZERO).await?;
+    // The queue is another view, which may be behind this one by a moment.
+    let view = match app.views.open(jobs::NAME, Some(row.position), QUEUE_WAIT).await {
+        Err(ViewError::Stale { .. }) => return Ok(None),
+        opened => opened?,
+    };
     let place = jobs::place(caller.tenant(), &view, &row.id.to_string()).await?;
     Ok(place.map(|place| place.ahead + 1))
 }
