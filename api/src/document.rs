@@ -42,6 +42,8 @@ pub(crate) enum Tag {
     Projections,
     /// People: signing up and in, their sessions and what is theirs.
     Accounts,
+    /// What whoever runs the platform does about people, addresses and limits.
+    Administration,
     /// What an operator's machinery asks. No key is needed.
     Health,
     /// Paths of older clients; the same operations as under `/v1`.

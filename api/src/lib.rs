@@ -4,6 +4,7 @@
 //! resources. Handlers authorise, give commands to the journal and read views; they hold no rules.
 
 mod accounts;
+mod address_blocks;
 mod api_keys;
 mod audit;
 mod auth;
@@ -17,6 +18,7 @@ mod events;
 mod frame;
 mod health;
 pub mod keys;
+mod limiter;
 pub mod limits;
 mod live;
 mod operations;
@@ -59,6 +61,7 @@ type Apis = (
     accounts::SecondFactors,
     accounts::Profile,
     organizations::Apis,
+    (address_blocks::AddressBlocks, limiter::Limiter),
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -82,6 +85,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         accounts::SecondFactors { app: app.clone() },
         accounts::Profile { app: app.clone() },
         organizations::apis(&app),
+        (address_blocks::AddressBlocks { app: app.clone() }, limiter::Limiter { app: app.clone() }),
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);
@@ -89,8 +93,15 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     let (limits, bus, replica) =
         (app.limits.clone(), app.bus.clone(), app.journal.clock().new_id());
     let exchange = tokio::spawn(Exchange::keep(limits, bus, replica, stop.clone()));
+    if let Err(error) = app.door.look(&app).await {
+        tracing::warn!(%error, "blocked addresses are not known yet");
+    }
+    let door = tokio::spawn(address_blocks::keep_door(app.clone(), stop.clone()));
     let frame = frame::Frame::new(pages, app);
     server::run(listener, frame, &options, stop).await;
+    if let Err(error) = door.await {
+        tracing::error!(%error, "blocked addresses were no longer looked at");
+    }
     if let Err(error) = exchange.await {
         tracing::error!(%error, "the limits were no longer shared");
     }

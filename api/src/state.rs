@@ -13,6 +13,7 @@ use tracing::Instrument;
 use crate::{
     Options,
     accounts::{Desk, DeskCell},
+    address_blocks::Door,
     auth::{KeyCache, MemberCache, Uses},
     health::Check,
     limits::Limits,
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     pub uses: Uses,
     desk: DeskCell,
     pub limits: Limits,
+    pub door: Door,
     pub streams: Slots,
     /// Live streams end when it is cancelled.
     pub stop: CancellationToken,
@@ -91,6 +93,7 @@ impl App {
             members: MemberCache::new(),
             uses: Uses::default(),
             desk: DeskCell::default(),
+            door: Door::default(),
             limits: Limits::new(options.limits.clone()),
             streams: Slots::new(options.max_streams, options.streams_per_key),
             state,

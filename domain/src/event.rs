@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Decide, PersonalField,
+    address_blocks::{self, AddressBlockEvent},
     audit::{self, AuditEvent},
     factors::{self, FactorEvent},
     jobs::JobChange,
@@ -20,6 +21,7 @@ use crate::{
 /// An event of any context. Projections match on it exhaustively.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    AddressBlock(AddressBlockEvent),
     Audit(AuditEvent),
     Factor(FactorEvent),
     Organization(OrganizationEvent),
@@ -67,6 +69,7 @@ fn upcasters() -> Vec<upcast::Step> {
 /// Every event type of the house, in its current version.
 pub fn catalogue() -> impl Iterator<Item = EventType> {
     [
+        address_blocks::EVENT_TYPES,
         audit::EVENT_TYPES,
         factors::EVENT_TYPES,
         organizations::EVENT_TYPES,
@@ -156,6 +159,7 @@ impl Event {
             Ok(decode_as(event_type, version, payload)?.into_iter().map(wrap).collect())
         }
         match aggregate_type {
+            address_blocks::TYPE => all(event_type, event_version, payload, Self::AddressBlock),
             audit::TYPE => all(event_type, event_version, payload, Self::Audit),
             factors::TYPE => all(event_type, event_version, payload, Self::Factor),
             organizations::TYPE => all(event_type, event_version, payload, Self::Organization),
@@ -169,7 +173,8 @@ impl Event {
     /// What the event means to the job queue, if anything.
     pub fn job_change(&self) -> Option<JobChange> {
         match self {
-            Self::Audit(_)
+            Self::AddressBlock(_)
+            | Self::Audit(_)
             | Self::Factor(_)
             | Self::Organization(_)
             | Self::Session(_)
@@ -181,6 +186,7 @@ impl Event {
     /// Shows each personal field of the event, as [`Decide::personal`] does.
     pub fn personal(&mut self, visit: &mut dyn FnMut(PersonalField<'_>)) {
         match self {
+            Self::AddressBlock(event) => address_blocks::AddressBlock::personal(event, visit),
             Self::Audit(event) => audit::Audit::personal(event, visit),
             Self::Factor(event) => factors::Factors::personal(event, visit),
             Self::Organization(event) => organizations::Organization::personal(event, visit),
@@ -192,6 +198,7 @@ impl Event {
 
     pub fn event_type(&self) -> String {
         match self {
+            Self::AddressBlock(event) => event.event_type(),
             Self::Audit(event) => event.event_type(),
             Self::Factor(event) => event.event_type(),
             Self::Organization(event) => event.event_type(),

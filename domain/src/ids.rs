@@ -114,6 +114,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A client address, or a range of them, that is turned away.
+    AddressBlockId = "block";
     /// An API key (the public half; the secret is never stored).
     ApiKeyId = "key";
     /// Somebody who is asked about the invoices of an organisation.
@@ -133,6 +135,9 @@ ids! {
     /// A person with an account.
     UserId = "user";
 }
+
+/// The organisation of what is the installation's own. It has no keys and no members.
+pub const PLATFORM: OrganizationId = OrganizationId::from_uuid(Uuid::nil());
 
 #[cfg(test)]
 mod tests {

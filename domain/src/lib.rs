@@ -4,6 +4,7 @@
 //! ids and randomness a command needs are its fields. Nothing in this crate reads a clock, a
 //! database or the network.
 
+pub mod address_blocks;
 mod aggregate;
 pub mod audit;
 pub mod event;

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 use cqrs_es::Aggregate;
 use domain::{
     Event,
+    address_blocks::AddressBlock,
     audit::Audit,
     event::catalogue,
     factors::Factors,
@@ -58,6 +59,11 @@ fn decode(event_type: &str, version: u32, payload: &str) {
     for event in events {
         let _ = event.job_change();
         let written = match event {
+            Event::AddressBlock(event) => {
+                let written = serde_json::to_string(&event).unwrap();
+                AddressBlock::default().apply(event);
+                written
+            }
             Event::Audit(event) => {
                 let written = serde_json::to_string(&event).unwrap();
                 Audit::default().apply(event);

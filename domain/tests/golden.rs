@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use cqrs_es::{Aggregate, DomainEvent};
 use domain::{
     Event,
+    address_blocks::AddressBlock,
     audit::Audit,
     event::{catalogue, private_fields},
     factors::Factors,
@@ -40,6 +41,7 @@ fn golden_events_decode() {
             .unwrap_or_else(|error| panic!("{name} of version {version}: {error:?}"));
         for event in events {
             match event {
+                Event::AddressBlock(event) => AddressBlock::default().apply(event),
                 Event::Audit(event) => Audit::default().apply(event),
                 Event::Factor(event) => Factors::default().apply(event),
                 Event::Organization(event) => Organization::default().apply(event),
@@ -88,6 +90,7 @@ fn events_of_the_current_version_are_written_as_they_were_read() {
         let events = Event::decode(aggregate, &name, version, &payload.to_string()).unwrap();
         let [event] = events.as_slice() else { panic!("{name} became {events:?}") };
         let (written, event_type, event_version) = match event {
+            Event::AddressBlock(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Audit(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Factor(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),
             Event::Organization(e) => (serde_json::to_value(e), e.event_type(), e.event_version()),

@@ -15,6 +15,7 @@ pub(crate) enum List {
     ApiKeys = 5,
     Policies = 6,
     Members = 7,
+    AddressBlocks = 8,
     // Numbers in between belong to lists of other areas.
     Audit = 40,
 }

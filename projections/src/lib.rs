@@ -5,6 +5,7 @@
 //! in one transaction. Nothing here has an effect outside the tables, so every view can be built
 //! again at any time.
 
+pub mod address_blocks;
 pub mod audit;
 mod cursor;
 pub mod dead_letters;
@@ -39,6 +40,7 @@ const PROJECTIONS: &[&dyn projection::Projection] = &[
     &jobs::Jobs,
     &users::Users,
     &sessions::Sessions,
+    &address_blocks::AddressBlocks,
     &audit::Audit,
 ];
 

@@ -1,4 +1,5 @@
 use domain::{
+    address_blocks::AddressBlockEvent,
     audit::AuditEvent,
     event::{EventType, catalogue, private_fields},
     factors::FactorEvent,
@@ -15,6 +16,7 @@ use super::Error;
 /// The JSON Schema (draft 2020-12) of every event's payload.
 pub fn schemas() -> Result<Vec<(EventType, Value)>, Error> {
     let families = [
+        ("address_block", family::<AddressBlockEvent>()),
         ("audit", family::<AuditEvent>()),
         ("organization", family::<OrganizationEvent>()),
         ("second_factor", family::<FactorEvent>()),

@@ -1,3 +1,4 @@
+use domain::ids::PLATFORM;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::Registry};
 use tracing::Instrument;
@@ -18,6 +19,11 @@ impl PlatformCaller {
     /// As the key of its own organisation that it is.
     pub fn as_caller(&self) -> &Caller {
         &self.0
+    }
+
+    /// Who gives commands about what is the installation's own.
+    pub fn for_platform(&self) -> Caller {
+        Caller { org: PLATFORM, ..self.0.clone() }
     }
 
     /// Does the work even when the client goes away meanwhile, and leaves a trace of who asked for

@@ -81,6 +81,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
         let method = method_label(request.method());
         let answer = match self.cors.preflight(&request) {
             Some(response) => response,
+            None if self.is_blocked(&scope) => {
+                let detail = "requests from this address are not taken; the operator knows why";
+                Problem::new(Code::AddressBlocked, detail).into_response()
+            }
             None => self.guarded(request).instrument(span.clone()).await,
         };
         let _entered = span.enter();
@@ -105,6 +109,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
 }
 
 impl<E: Endpoint<Output = Response>> Frame<E> {
+    fn is_blocked(&self, scope: &Scope) -> bool {
+        scope.address.is_some_and(|address| self.app.door.is_closed_to(address))
+    }
+
     /// The answer within the limit of time; a panic becomes a problem.
     async fn guarded(&self, request: Request) -> Response {
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();

@@ -73,6 +73,15 @@ impl Guesses {
         Ok(())
     }
 
+    /// The count, and the nanoseconds that the next guess would wait.
+    pub fn peek(&self, now: u64, subject: &Subject<'_>) -> (u32, u64) {
+        let Some(wrong) = self.known.get(&Key::named(NAME, subject)) else { return (0, 0) };
+        let mut held = lock(&wrong);
+        held.forget_old(now);
+        let due = held.last.saturating_add(self.delay(subject, held.count));
+        (held.count, if held.count > 0 { due.saturating_sub(now) } else { 0 })
+    }
+
     /// The guess was right: the address has this one back, the account all.
     pub fn right(&self, subject: &Subject<'_>, shared: bool) {
         let key = Key::named(NAME, subject);

@@ -118,6 +118,12 @@ impl Limits {
         begun.map_err(|nanoseconds| nanoseconds.div_ceil(1_000_000_000))
     }
 
+    /// Wrong guesses in a row, and the seconds until the next is looked at.
+    pub fn guesses_at(&self, subject: &Subject<'_>) -> (u32, u64) {
+        let (count, wait) = self.0.guesses.peek(self.0.now(), subject);
+        (count, wait.div_ceil(1_000_000_000))
+    }
+
     /// The guess that was begun was right.
     pub fn guessed_right(&self, subject: &Subject<'_>) {
         self.0.guesses.right(subject, self.0.is_shared());

@@ -14,6 +14,7 @@ pub enum Code {
     OrganizationRequired,
     OrganizationArchived,
     LastOwner,
+    AddressBlocked,
     NotFound,
     NoSuchRoute,
     MethodNotAllowed,
@@ -37,7 +38,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -49,6 +50,7 @@ impl Code {
         Self::OrganizationRequired,
         Self::OrganizationArchived,
         Self::LastOwner,
+        Self::AddressBlocked,
         Self::NotFound,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -84,6 +86,7 @@ impl Code {
             Self::OrganizationRequired => "organization-required",
             Self::OrganizationArchived => "organization-archived",
             Self::LastOwner => "last-owner",
+            Self::AddressBlocked => "address-blocked",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -114,9 +117,10 @@ impl Code {
             | Self::InvalidBody
             | Self::OrganizationRequired => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::PlatformOnly | Self::SecondFactorNeeded => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Forbidden
+            | Self::PlatformOnly
+            | Self::SecondFactorNeeded
+            | Self::AddressBlocked => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -147,6 +151,7 @@ impl Code {
             Self::Unauthenticated => "A valid API key or access token is needed",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
             Self::Forbidden => "The policies do not allow this",
+            Self::AddressBlocked => "Requests from this address are not taken",
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::OrganizationRequired => "It is not said in which organisation to act",
             Self::OrganizationArchived => "The organisation is archived",
@@ -198,6 +203,7 @@ impl Code {
             }
             Self::OrganizationArchived => "An owner can bring it back; until then it can be read.",
             Self::LastOwner => "Make another member an owner first, or hand the organisation on.",
+            Self::AddressBlocked => "Ask the operator, who can lift the block.",
             Self::NotFound => {
                 "Check the id. What belongs to another organisation is answered in the same way."
             }

@@ -8,6 +8,7 @@ mod audit;
 mod commands;
 mod dead_letters;
 mod document;
+mod door;
 mod events;
 mod fuzz;
 mod isolation;

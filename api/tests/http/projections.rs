@@ -98,7 +98,10 @@ async fn a_build_shows_how_far_it_is_and_does_not_answer_before_it_has_caught_up
     assert_eq!(list.position(), head);
     let views = list.json()["projections"].as_array().unwrap().clone();
     let names: Vec<_> = views.iter().map(|view| view["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["organizations", "scans", "jobs", "users", "sessions", "audit"]);
+    assert_eq!(
+        names,
+        ["organizations", "scans", "jobs", "users", "sessions", "address_blocks", "audit"]
+    );
     let build = &views[1]["builds"][1];
     assert_eq!((&build["status"], &build["generation"]), (&json!("building"), &json!(2)));
     assert_eq!((&build["position"], &build["lag"]), (&json!(0), &json!(head)));

@@ -25,6 +25,7 @@ pub use members::{
 };
 pub use policies::{PolicyRow, all_policies, policies, policy};
 pub use query::{BillingContactRow, OrganizationRow, billing_contact, get, list};
+pub(crate) use query::{from_halves, halves};
 pub use uses::{KeyUse, record_uses};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};

@@ -34,12 +34,12 @@ pub struct BillingContactRow {
 
 const ORGANIZATION: &str = "org_id, name, slug, logo_url, created_at, archived_at, position";
 
-pub(super) fn halves(id: Uuid) -> [i64; 2] {
+pub(crate) fn halves(id: Uuid) -> [i64; 2] {
     let (high, low) = id.as_u64_pair();
     [high.cast_signed(), low.cast_signed()]
 }
 
-pub(super) fn from_halves([high, low]: [i64; 2]) -> Uuid {
+pub(crate) fn from_halves([high, low]: [i64; 2]) -> Uuid {
     Uuid::from_u64_pair(high.cast_unsigned(), low.cast_unsigned())
 }
 

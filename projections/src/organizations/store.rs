@@ -41,7 +41,8 @@ pub(super) async fn apply(
                 Event::Organization(event) => {
                     batch.fold(log_event.recorded.org.uuid(), position as i64, event);
                 }
-                Event::Audit(_)
+                Event::AddressBlock(_)
+                | Event::Audit(_)
                 | Event::Factor(_)
                 | Event::Scan(_)
                 | Event::Session(_)

@@ -60,7 +60,8 @@ fn scan_events<'e>(events: &[&'e LogEvent]) -> Result<Vec<Given<'e>>, Fault> {
                         .map_err(|error| Fault::event(position, format!("{error}")))?;
                     scans.push((*log_event, id.uuid(), event));
                 }
-                Event::Audit(_)
+                Event::AddressBlock(_)
+                | Event::Audit(_)
                 | Event::Factor(_)
                 | Event::Organization(_)
                 | Event::Session(_)

@@ -44,7 +44,11 @@ pub(super) async fn apply(
                     batch.fold((user, id.uuid()), event);
                 }
                 Event::User(event) => batch.fold_user(user, event),
-                Event::Audit(_) | Event::Factor(_) | Event::Organization(_) | Event::Scan(_) => {}
+                Event::AddressBlock(_)
+                | Event::Audit(_)
+                | Event::Factor(_)
+                | Event::Organization(_)
+                | Event::Scan(_) => {}
             }
         }
     }

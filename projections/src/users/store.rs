@@ -35,7 +35,8 @@ pub(super) async fn apply(
         for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
             match event {
                 Event::User(event) => batch.fold(log_event.recorded.org.uuid(), event),
-                Event::Audit(_)
+                Event::AddressBlock(_)
+                | Event::Audit(_)
                 | Event::Factor(_)
                 | Event::Organization(_)
                 | Event::Scan(_)

@@ -2,7 +2,8 @@
 
 use sqlx::{PgConnection, PgPool};
 
-pub const VIEWS: [&str; 6] = ["scans", "jobs", "organizations", "users", "sessions", "audit"];
+pub const VIEWS: [&str; 7] =
+    ["scans", "jobs", "organizations", "users", "sessions", "audit", "address_blocks"];
 
 pub enum Comparison {
     /// So many rows.

@@ -65,7 +65,8 @@ async fn effect_of(outbox: &Outbox, recorded: &Recorded, event: &Event) -> Resul
             FactorEvent::TotpRemoved { removed_at }
             | FactorEvent::PasskeyRemoved { removed_at, .. },
         ) => letters::factor_removed(outbox, person(recorded)?, recorded, *removed_at).await,
-        Event::Audit(_)
+        Event::AddressBlock(_)
+        | Event::Audit(_)
         | Event::Factor(_)
         | Event::Organization(_)
         | Event::Scan(_)
