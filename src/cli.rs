@@ -40,6 +40,9 @@ pub enum Command {
     /// Issue, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Show and change the master key, under which the keys of personal data are wrapped.
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Load advisory data for the dependencies engine.
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
@@ -189,11 +192,26 @@ pub enum KeysCommand {
         #[arg(long)]
         organization: domain::ids::OrganizationId,
     },
+    /// Let the next key sign access tokens; those of the former key are taken until they expire.
+    RotateSigning,
     Revoke {
         #[arg(long)]
         organization: domain::ids::OrganizationId,
         key: domain::ids::ApiKeyId,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// The master keys at hand, and how many keys each one wraps.
+    Status,
+    /// Make a new master key in the file and wrap every key under it, while everything runs.
+    Rotate,
+    /// Wrap every key under the first of the master keys that are configured.
+    Rewrap,
+    /// Leave the former master keys out of the file, once nothing is wrapped under them. Copies of the
+    /// database from before cannot be read with what is left.
+    Forget,
 }
 
 #[derive(Debug, Subcommand)]

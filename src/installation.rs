@@ -12,7 +12,7 @@ use journal::{Bus, BusOptions, Journal, SystemClock};
 use projections::{View, ViewError, Views};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
-use vault::KeyRing;
+use vault::{KeyRing, KeySource};
 
 use crate::{
     config::{Config, Vault},
@@ -197,6 +197,10 @@ impl Installation {
             Journal::open_with_keys(pool.clone(), Arc::new(SystemClock), ring, stop.clone())
                 .await
                 .context("the keys of personal data could not be opened")?;
+        if let source @ KeySource::File(_) = key_source(config) {
+            let (journal, stop) = (journal.clone(), stop.clone());
+            tokio::spawn(async move { journal.follow_master_keys(source, stop).await });
+        }
         let bus = servers.bus(config).await?;
         let installation =
             Self { journal, bus, views: Views::new(pool), objects: Objects::open(config)? };
@@ -214,16 +218,23 @@ impl Installation {
 
 /// The master keys that are configured, or those of the data directory.
 fn master_keys(config: &Config) -> anyhow::Result<KeyRing> {
-    let Vault { keys, file } = &config.vault;
+    let Vault { keys, file, .. } = &config.vault;
+    if keys.is_none() && file.is_none() {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("{} could not be made", config.data_dir.display()))?;
+        let file = config.data_dir.join(MASTER_KEY);
+        return Ok(vault::load_or_generate(&file, &mut rand::rng())?);
+    }
+    Ok(key_source(config).ring()?)
+}
+
+/// Where they come from.
+pub fn key_source(config: &Config) -> KeySource {
+    let Vault { keys, file, .. } = &config.vault;
     match (keys, file) {
-        (Some(keys), _) => Ok(vault::parse(keys.expose())?),
-        (None, Some(file)) => Ok(vault::load(file)?),
-        (None, None) => {
-            std::fs::create_dir_all(&config.data_dir)
-                .with_context(|| format!("{} could not be made", config.data_dir.display()))?;
-            let file = config.data_dir.join(MASTER_KEY);
-            Ok(vault::load_or_generate(&file, &mut rand::rng())?)
-        }
+        (Some(keys), _) => KeySource::Text(keys.expose().to_owned().into()),
+        (None, Some(file)) => KeySource::File(file.clone()),
+        (None, None) => KeySource::File(config.data_dir.join(MASTER_KEY)),
     }
 }
 

@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use limits::Exchange;
 
+pub use accounts::rotate_signing_keys;
 pub use document::openapi;
 pub use health::{Check, Class};
 pub use options::Options;
@@ -97,10 +98,14 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         tracing::warn!(%error, "blocked addresses are not known yet");
     }
     let door = tokio::spawn(address_blocks::keep_door(app.clone(), stop.clone()));
+    let signing = tokio::spawn(accounts::keep_signing_keys(app.clone(), stop.clone()));
     let frame = frame::Frame::new(pages, app);
     server::run(listener, frame, &options, stop).await;
     if let Err(error) = door.await {
         tracing::error!(%error, "blocked addresses were no longer looked at");
+    }
+    if let Err(error) = signing.await {
+        tracing::error!(%error, "the keys of access tokens were no longer kept");
     }
     if let Err(error) = exchange.await {
         tracing::error!(%error, "the limits were no longer shared");

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use url::Url;
 
@@ -46,6 +47,8 @@ pub struct Options {
     pub max_wait: Duration,
     /// Collectors of audit logs may be reached without TLS: for tests.
     pub plain_http_sinks: bool,
+    /// How long a key signs access tokens before the next one does.
+    pub signing_keys_life: Option<TimeDelta>,
     /// How passwords are judged and hashed.
     pub passwords: credentials::password::PasswordOptions,
     /// Whom passkeys are made for; there are none without.
@@ -76,6 +79,7 @@ impl Default for Options {
             default_wait: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
             plain_http_sinks: false,
+            signing_keys_life: None,
             passwords: credentials::password::PasswordOptions::default(),
             passkeys: None,
             product: "Millrace".to_owned(),

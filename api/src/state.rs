@@ -111,6 +111,11 @@ impl App {
         self.desk.get(self).await
     }
 
+    /// The same, if anything has needed it yet.
+    pub fn open_desk(&self) -> Option<&Desk> {
+        self.desk.get_open()
+    }
+
     /// Carries out a command. It is finished even when the client goes away meanwhile.
     pub async fn execute<A>(
         &self,

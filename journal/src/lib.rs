@@ -35,7 +35,7 @@ pub use execute::{Committed, ExecuteError, Outcome};
 pub use load::LoadError;
 pub use log_archive::LogArchive;
 pub use logs::LogStream;
-pub use personal::{Personal, PersonalError, origin};
+pub use personal::{MASTER_KEYS_FRESH, Personal, PersonalError, origin};
 pub use read::{Filter, MAX_PAGE, ReadError, Recorded, count_within, positions_of, read_all};
 pub use store::{AggregateContext, JournalStore};
 

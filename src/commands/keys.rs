@@ -53,6 +53,10 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                     }
                 }
             }
+            KeysCommand::RotateSigning => {
+                api::rotate_signing_keys(operator.journal()).await?;
+                println!("the next key signs access tokens, on every replica within some seconds");
+            }
             KeysCommand::Revoke { organization, key } => {
                 let command = OrganizationCommand::RevokeApiKey {
                     key_id: key,

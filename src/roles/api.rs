@@ -5,6 +5,7 @@ use api::{
     ApiState, Check, Class, Options,
     limits::{AllowList, GuessOptions, LimitOptions},
 };
+use chrono::TimeDelta;
 use journal::{LogStream, jobs::JobStream};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpSocket};
@@ -83,6 +84,9 @@ fn options(config: &Config) -> Options {
         drain_timeout: seconds(server.drain_timeout_s),
         trusted_proxies: server.trusted_proxies.clone(),
         limits: limits(&config.limits),
+        signing_keys_life: Some(config.vault.signing_keys_days)
+            .filter(|days| *days > 0)
+            .map(|days| TimeDelta::days(days.into())),
         max_streams: server.max_streams,
         streams_per_key: server.streams_per_key,
         passwords: config.passwords.options(),

@@ -9,6 +9,7 @@ mod installation;
 mod mails;
 mod operator;
 mod roles;
+mod rotation;
 mod scans;
 mod shutdown;
 mod support;

@@ -163,6 +163,16 @@ impl Millrace {
             .unwrap()
     }
 
+    pub async fn as_person(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        access: &str,
+    ) -> reqwest::Response {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        request.bearer_auth(access).send().await.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> reqwest::Response {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
         request.send().await.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.log()))

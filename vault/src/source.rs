@@ -18,7 +18,7 @@ use crate::{Key, KeyRing, KeyRingError};
 
 /// Far more than the most keys a ring may hold.
 const MAX_TEXT: usize = 4096;
-const OWNER_ONLY: u32 = 0o600;
+pub(crate) const OWNER_ONLY: u32 = 0o600;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -34,6 +34,10 @@ pub enum SourceError {
     Io { path: PathBuf, source: io::Error },
     #[error("master key number {0} is not base64 of 32 bytes; `openssl rand -base64 32` makes one")]
     NotAKey(usize),
+    #[error(
+        "the master keys are not in a file: put a new one before them in vault.keys of every process"
+    )]
+    NotInAFile,
     #[error("a text with master keys has at most {MAX_TEXT} bytes")]
     TooLong,
     #[error(transparent)]
@@ -52,6 +56,10 @@ pub fn parse(text: &str) -> Result<KeyRing, SourceError> {
 
 /// The keys in a file, which nobody but its owner may read.
 pub fn load(path: &Path) -> Result<KeyRing, SourceError> {
+    parse(&read(path)?)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, SourceError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
         _ => SourceError::Io { path: path.to_owned(), source },
@@ -67,7 +75,7 @@ pub fn load(path: &Path) -> Result<KeyRing, SourceError> {
     }
     let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT + 1));
     file.take(MAX_TEXT as u64 + 1).read_to_string(&mut text).map_err(failed)?;
-    parse(&text)
+    Ok(text)
 }
 
 /// The keys in a file, which is made with a new key when it is not there. Of processes that start at

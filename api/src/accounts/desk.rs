@@ -1,11 +1,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use credentials::{
-    access::{AccessClaims, AccessVerifier, SigningKeys},
-    passkey::RelyingParty,
-    password::Hasher,
-};
+use credentials::{access::AccessClaims, passkey::RelyingParty, password::Hasher};
 use domain::{
     Timestamp,
     ids::{OrganizationId, SessionId, UserId},
@@ -17,7 +13,7 @@ use rand::RngCore;
 use tokio::{sync::OnceCell, time::Instant};
 use vault::LinkKey;
 
-use super::challenge::Challenges;
+use super::{challenge::Challenges, signing::Signing};
 use crate::{
     problem::{Code, Problem},
     state::App,
@@ -25,8 +21,6 @@ use crate::{
 
 /// Life of an access token.
 pub const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
-const LEEWAY_SECONDS: u32 = 5;
-const SIGNING_KEYS: &str = "access token signing keys";
 
 /// A session that was alive is asked about again after this time, so that one that is ended is refused by
 /// every replica in less than a second.
@@ -41,8 +35,7 @@ pub(crate) struct Desk {
     pub challenges: Challenges,
     /// None where the installation has no domain.
     pub passkeys: Option<RelyingParty>,
-    pub keys: SigningKeys,
-    verifier: AccessVerifier,
+    pub signing: Signing,
     issuer: String,
     audience: String,
     /// With whose it is.
@@ -70,14 +63,15 @@ impl DeskCell {
     pub async fn get(&self, app: &App) -> Result<&Desk, Problem> {
         self.0.get_or_try_init(|| Desk::open(app)).await
     }
+
+    /// None while nobody has asked for it.
+    pub fn get_open(&self) -> Option<&Desk> {
+        self.0.get()
+    }
 }
 
 impl Desk {
     async fn open(app: &App) -> Result<Self, Problem> {
-        let now = app.journal.clock().now();
-        let make = || SigningKeys::generate(now, &mut rand::rng()).to_secret_bytes();
-        let stored = app.journal.stored_secret(SIGNING_KEYS, make).await?;
-        let keys = SigningKeys::from_secret_bytes(&stored).map_err(|e| Problem::internal(&e))?;
         let secret = app.journal.secret()?;
         let options = &app.options;
         let issuer = options.public_url.as_ref().map_or("millrace", |url| url.as_str()).to_owned();
@@ -93,8 +87,7 @@ impl Desk {
                 .map(RelyingParty::new)
                 .transpose()
                 .map_err(|e| Problem::internal(&e))?,
-            verifier: keys.verifier(&issuer, &audience, LEEWAY_SECONDS),
-            keys,
+            signing: Signing::open(&app.journal, &issuer, &audience).await?,
             issuer,
             audience,
             alive: Cache::new(SESSIONS),
@@ -112,7 +105,7 @@ impl Desk {
     ) -> (String, Timestamp) {
         let now = app.journal.clock().now();
         let expires_at = now + TOKEN_LIFE;
-        let token = self.keys.sign(&AccessClaims {
+        let token = self.signing.keys().keys.sign(&AccessClaims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
             sub: user.to_string(),
@@ -134,7 +127,8 @@ impl Desk {
     pub async fn check(&self, app: &App, token: &str) -> Result<Identity, Problem> {
         let now = app.journal.clock().now();
         let refused = |detail: String| Problem::new(Code::Unauthenticated, detail);
-        let claims = self.verifier.verify(token, now).map_err(|e| refused(e.to_string()))?;
+        let claims =
+            self.signing.keys().verifier.verify(token, now).map_err(|e| refused(e.to_string()))?;
         let ids = claims.sub.parse::<UserId>().ok().zip(claims.sid.parse::<SessionId>().ok());
         let (user, session) = ids.ok_or_else(|| refused("the token is of nobody".to_owned()))?;
         if self.is_alive(app, user, session, now).await? {

@@ -18,6 +18,7 @@ mod password;
 mod profile;
 mod session;
 mod sign_up;
+mod signing;
 
 use domain::sessions::Proof;
 use poem_openapi::{OpenApi, payload::Json};
@@ -33,6 +34,8 @@ use model::{
 };
 pub(crate) use profile::Profile;
 pub(crate) use sign_up::parse_address;
+pub(crate) use signing::keep_signing_keys;
+pub use signing::rotate_signing_keys;
 
 pub(crate) struct Accounts {
     pub app: App,
@@ -156,7 +159,7 @@ impl Accounts {
     /// A JSON Web Key Set (RFC 7517).
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "get_token_keys")]
     async fn keys(&self) -> Result<Json<serde_json::Value>, Problem> {
-        Ok(Json(self.app.desk().await?.keys.jwks()))
+        Ok(Json(self.app.desk().await?.signing.keys().keys.jwks()))
     }
 }
 

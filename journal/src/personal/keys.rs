@@ -1,11 +1,17 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use domain::Timestamp;
 use quick_cache::sync::Cache;
 use sqlx::{PgPool, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
-use vault::{Access, DataKey, InstallationSecret, KeyRing, Owner, Wrapped};
+use vault::{
+    Access, DataKey, InstallationSecret, KeyRing, KeySource, MasterId, Owner, UnwrapError, Wrapped,
+};
 
 use super::{PersonalError, installation};
 
@@ -18,7 +24,9 @@ const KEYS: usize = 4096;
 /// The keys of people, unwrapped as they are needed.
 pub(crate) struct Keys {
     pool: PgPool,
-    ring: KeyRing,
+    ring: RwLock<Arc<KeyRing>>,
+    /// Where it is looked for master keys that are not in the ring.
+    source: OnceLock<KeySource>,
     installation: InstallationSecret,
     known: Cache<Uuid, Known>,
 }
@@ -32,7 +40,36 @@ struct Known {
 impl Keys {
     pub async fn open(pool: PgPool, ring: KeyRing, now: Timestamp) -> Result<Self, PersonalError> {
         let installation = installation::load_or_make(&pool, &ring, now).await?;
-        Ok(Self { pool, ring, installation, known: Cache::new(KEYS) })
+        let ring = RwLock::new(Arc::new(ring));
+        let (source, known) = (OnceLock::new(), Cache::new(KEYS));
+        Ok(Self { pool, ring, source, installation, known })
+    }
+
+    pub fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn use_ring(&self, ring: KeyRing) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    }
+
+    pub fn follow(&self, source: KeySource) {
+        let _only_once = self.source.set(source);
+    }
+
+    /// Looks at the source again. What is in use stays when it cannot be read.
+    pub fn look_again(&self) {
+        let Some(source) = self.source.get() else { return };
+        match source.ring() {
+            Ok(ring) => {
+                let before = self.ring();
+                if ring.current() != before.current() || !ring.ids().eq(before.ids()) {
+                    tracing::info!(current = %ring.current(), "the master keys have changed");
+                    self.use_ring(ring);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the master keys are those of a moment ago"),
+        }
     }
 
     pub const fn installation(&self) -> &InstallationSecret {
@@ -74,7 +111,7 @@ impl Keys {
         let wrapped = {
             let mut rng = rand::rng();
             let key = DataKey::generate(&mut rng);
-            self.ring.wrap(Owner::Subject(&subject.to_string()), key.key(), &mut rng).to_bytes()
+            self.ring().wrap(Owner::Subject(&subject.to_string()), key.key(), &mut rng).to_bytes()
         };
         // Another process may be quicker, and then its key counts.
         sqlx::query(
@@ -104,14 +141,15 @@ impl Keys {
     }
 
     pub async fn rewrap(&self, limit: u32) -> Result<u64, PersonalError> {
-        let mut done = u64::from(installation::rewrap(&self.pool, &self.ring).await?);
+        let ring = self.ring();
+        let mut done = u64::from(installation::rewrap(&self.pool, &ring).await?);
         // Behind the version byte stands the id of the master key.
         let rows = sqlx::query(
             "SELECT subject, wrapped_key FROM subject_keys
              WHERE wrapped_key IS NOT NULL AND substring(wrapped_key FROM 2 FOR 8) <> $1
              LIMIT $2",
         )
-        .bind(self.ring.current().0.as_slice())
+        .bind(ring.current().0.as_slice())
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
@@ -120,7 +158,7 @@ impl Keys {
             let old: Vec<u8> = row.try_get("wrapped_key")?;
             let wrapped = Wrapped::from_bytes(&old)?;
             let text = subject.to_string();
-            let new = self.ring.rewrap(Owner::Subject(&text), &wrapped, &mut rand::rng())?;
+            let new = ring.rewrap(Owner::Subject(&text), &wrapped, &mut rand::rng())?;
             let Some(new) = new else { continue };
             // A key that was erased meanwhile stays so.
             let written = sqlx::query(
@@ -136,8 +174,38 @@ impl Keys {
         Ok(done)
     }
 
+    /// How many keys each master key wraps.
+    pub async fn count(&self) -> Result<BTreeMap<MasterId, u64>, PersonalError> {
+        let rows = sqlx::query(
+            "SELECT master, count(*) AS keys FROM (
+                 SELECT substring(wrapped_key FROM 2 FOR 8) AS master FROM subject_keys
+                 WHERE wrapped_key IS NOT NULL
+                 UNION ALL SELECT substring(wrapped_key FROM 2 FOR 8) FROM installation_secret
+             ) AS wrapped GROUP BY master",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut counts = BTreeMap::new();
+        for row in rows {
+            let master: Vec<u8> = row.try_get("master")?;
+            let master = master.try_into().map_err(|_| UnwrapError::Malformed)?;
+            counts.insert(MasterId(master), row.try_get::<i64, _>("keys")? as u64);
+        }
+        Ok(counts)
+    }
+
+    /// A key under a master key that is not known may have been wrapped a moment ago by a process that
+    /// knows more.
     fn unwrap(&self, subject: Uuid, bytes: &[u8]) -> Result<DataKey, PersonalError> {
-        let wrapped = Wrapped::from_bytes(bytes)?;
-        Ok(DataKey::new(self.ring.unwrap(Owner::Subject(&subject.to_string()), &wrapped)?))
+        let (wrapped, text) = (Wrapped::from_bytes(bytes)?, subject.to_string());
+        let unwrap = || self.ring().unwrap(Owner::Subject(&text), &wrapped);
+        let key = match unwrap() {
+            Err(UnwrapError::UnknownMaster(_)) => {
+                self.look_again();
+                unwrap()
+            }
+            other => other,
+        };
+        Ok(DataKey::new(key?))
     }
 }

@@ -10,17 +10,21 @@ pub mod origin;
 mod seal;
 mod values;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::Pii;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use vault::{Access, Opened, Place};
+use vault::{Access, KeyRing, KeySource, MasterId, Opened, Place};
 
 pub use error::PersonalError;
 pub(crate) use keys::Keys;
 
 use crate::Journal;
+
+/// A process wraps under a former master key for so long after another was put before it.
+pub const MASTER_KEYS_FRESH: Duration = Duration::from_secs(2);
 
 /// What is left of a personal value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +84,29 @@ impl Journal {
     pub async fn is_erased(&self, subject: Uuid) -> Result<bool, PersonalError> {
         let access = self.keys()?.access(subject).await?;
         Ok(access.is_some_and(|access| matches!(*access, Access::Erased)))
+    }
+
+    /// Looks where the master keys come from whether there are others, until told to stop. Until then
+    /// they are those that the log was opened with.
+    pub async fn follow_master_keys(&self, source: KeySource, stop: CancellationToken) {
+        let Ok(keys) = self.keys() else { return };
+        keys.follow(source);
+        while stop.run_until_cancelled(tokio::time::sleep(MASTER_KEYS_FRESH)).await.is_some() {
+            keys.look_again();
+        }
+    }
+
+    pub fn use_master_keys(&self, ring: KeyRing) -> Result<(), PersonalError> {
+        self.keys()?.use_ring(ring);
+        Ok(())
+    }
+
+    /// The master keys at hand, and how many keys each one wraps.
+    pub async fn master_keys(
+        &self,
+    ) -> Result<(Arc<KeyRing>, BTreeMap<MasterId, u64>), PersonalError> {
+        let keys = self.keys()?;
+        Ok((keys.ring(), keys.count().await?))
     }
 
     /// Wraps keys that an older master key still wraps under the current one, at most `limit` of people;

@@ -53,6 +53,33 @@ impl Journal {
         Ok(self.secret()?.data_key(name).open(&place, sealed)?)
     }
 
+    /// Changes it, unless `change` gives none; gives whether it was changed. When another process changes it
+    /// at the same time, `change` is asked again.
+    pub async fn change_secret(
+        &self,
+        name: &'static str,
+        mut change: impl FnMut(&[u8]) -> Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<bool, PersonalError> {
+        let place = Place { subject: "installation", event: "", field: name };
+        let key = self.secret()?.data_key(name);
+        loop {
+            let text = self.stored_text(name).await?.ok_or(sqlx::Error::RowNotFound)?;
+            let Some(changed) = change(&key.open(&place, &text)?) else { return Ok(false) };
+            let sealed = key.seal(&place, &changed, &mut rand::rng())?;
+            let written = sqlx::query(
+                "UPDATE installation_values SET sealed = $1 WHERE name = $2 AND sealed = $3",
+            )
+            .bind(sealed)
+            .bind(name)
+            .bind(text)
+            .execute(&self.inner.pool)
+            .await?;
+            if written.rows_affected() > 0 {
+                return Ok(true);
+            }
+        }
+    }
+
     async fn stored_text(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
         sqlx::query_scalar("SELECT sealed FROM installation_values WHERE name = $1")
             .bind(name)
