@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod charge;
 mod command;
+mod cookies;
 mod csv;
 mod dead_letters;
 mod document;

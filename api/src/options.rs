@@ -13,6 +13,8 @@ pub struct Options {
     pub public_url: Option<Url>,
     /// Origins whose pages may call the API, exactly as browsers send them.
     pub cors_origins: Vec<String>,
+    /// Cookies work without TLS: for this machine alone.
+    pub insecure_cookies: bool,
     /// Connections open at the same time. When all are taken, the client that keeps the server
     /// waiting longest makes room for the next.
     pub max_connections: usize,
@@ -62,6 +64,7 @@ impl Default for Options {
         Self {
             public_url: None,
             cors_origins: Vec::new(),
+            insecure_cookies: false,
             max_connections: 4096,
             max_requests: 64,
             max_header_bytes: 32 * 1024,

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
 use super::Faults;
 use super::layers::Section;
@@ -36,6 +36,8 @@ pub struct Server {
     pub drain_timeout_s: u32,
     /// Origins whose pages may call the API, exactly as browsers send them.
     pub cors_origins: Vec<String>,
+    /// Lets browsers keep tokens in cookies without TLS: for developing on this machine.
+    pub insecure_cookies: bool,
     /// Networks of the proxies in front. What they say in `X-Forwarded-For` is taken for the address
     /// of the client; nobody else's word is.
     pub trusted_proxies: Vec<IpNet>,
@@ -58,6 +60,7 @@ impl Default for Server {
             body_limit_bytes: 1 << 20,
             drain_timeout_s: 10,
             cors_origins: Vec::new(),
+            insecure_cookies: false,
             trusted_proxies: Vec::new(),
             max_streams: 1024,
             streams_per_key: 32,
@@ -90,6 +93,13 @@ impl Section for Server {
         faults.range("server.body_limit_bytes", self.body_limit_bytes, 1 << 10..=1 << 30);
         faults.range("server.drain_timeout_s", self.drain_timeout_s, 0..=3600);
         faults.range("server.streams_per_key", self.streams_per_key, 1..=100_000);
+        let local = self.public_url.as_ref().is_none_or(is_local) && self.listen.ip().is_loopback();
+        if self.insecure_cookies && !local {
+            faults.add(
+                "server.insecure_cookies",
+                "is for this machine alone, with server.listen and server.public_url on it",
+            );
+        }
         for origin in &self.cors_origins {
             let parsed = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
             if parsed.as_deref() != Some(origin) {
@@ -97,5 +107,14 @@ impl Section for Server {
                 faults.add("server.cors_origins", fault);
             }
         }
+    }
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }

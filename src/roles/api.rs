@@ -74,6 +74,7 @@ fn options(config: &Config) -> Options {
     Options {
         public_url: server.public_url.clone(),
         cors_origins: server.cors_origins.clone(),
+        insecure_cookies: server.insecure_cookies,
         max_connections: server.max_connections as usize,
         max_requests: server.max_requests as usize,
         max_body_bytes: server.body_limit_bytes,

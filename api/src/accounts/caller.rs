@@ -17,7 +17,7 @@ use poem_openapi::{
 use super::desk::Identity;
 use crate::{
     auth::{asked, decide_own, note_operation},
-    charge,
+    charge, cookies,
     frame::Scope,
     limits::Policy,
     problem::{Code, Problem},
@@ -146,8 +146,8 @@ impl<'a> ApiExtractor<'a> for SignedIn {
 }
 
 pub(crate) fn register_session(registry: &mut Registry) {
-    let about = "`Authorization: Bearer <access token>` of somebody who signed in. Where it is done in \
-                 an organisation, `Millrace-Organization` says in which, by its id or slug; whoever is a \
+    let about = "`Authorization: Bearer <access token>` of somebody who signed in; browsers may have it in \
+                 a cookie instead. Where it is done in an organisation, `Millrace-Organization` says in which, by its id or slug; whoever is a \
                  member of one alone need not send it.";
     let scheme = MetaSecurityScheme {
         ty: "http",
@@ -165,28 +165,36 @@ pub(crate) fn register_session(registry: &mut Registry) {
 /// Who sent the access token, and is charged for the request. A failure is charged to the client's address.
 pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
     let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-    let Identity { user, session, second_factor, organization } = match identify(request, app).await
-    {
-        Ok(known) => known,
-        Err(problem) if problem.code == Code::Unauthenticated => {
-            return Err(client.failed(app, problem));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let Identity { user, session, second_factor, organization } =
+        match identify(request, app, &client.scope).await {
+            Ok(known) => known,
+            Err(problem) if problem.code == Code::Unauthenticated => {
+                return Err(client.failed(app, problem));
+            }
+            Err(problem) => return Err(problem),
+        };
     charge::user(app, &client.scope, user)?;
     client.actor = Actor::User(user);
     Ok(SignedIn { user, session, second_factor, organization, client })
 }
 
-async fn identify(request: &Request, app: &App) -> Result<Identity, Problem> {
+async fn identify(request: &Request, app: &App, scope: &Scope) -> Result<Identity, Problem> {
     let refused = |detail| Problem::new(Code::Unauthenticated, detail);
-    let value = request.header(header::AUTHORIZATION);
-    let value = value.ok_or_else(|| refused("no access token was sent; sign in"))?;
+    let desk = app.desk().await?;
+    let Some(value) = request.header(header::AUTHORIZATION) else {
+        let token = cookies::read(app, request, cookies::Kind::Access);
+        let token = token.ok_or_else(|| refused("no access token was sent; sign in"))?;
+        let known = desk.check(app, token).await?;
+        // Whoever sends a header knows the token; a cookie comes by itself.
+        cookies::check(app, &desk.links, request, &known.session.to_string())?;
+        scope.note_cookie();
+        return Ok(known);
+    };
     let token = value
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .ok_or_else(|| {
         refused("the header `Authorization` does not have the scheme `Bearer`")
     })?;
-    app.desk().await?.check(app, token.1.trim()).await
+    desk.check(app, token.1.trim()).await
 }

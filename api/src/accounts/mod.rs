@@ -21,9 +21,10 @@ mod sign_up;
 mod signing;
 
 use domain::sessions::Proof;
+use poem::Request;
 use poem_openapi::{OpenApi, payload::Json};
 
-use crate::{document::Tag, problem::Problem, state::App};
+use crate::{cookies, document::Tag, problem::Problem, state::App};
 pub(crate) use caller::{Client, SESSION, SignedIn, register_session, signed_in};
 pub(crate) use desk::{Desk, DeskCell};
 use factors::LoginAnswer;
@@ -71,6 +72,9 @@ impl Accounts {
     }
 
     /// Sign in
+    ///
+    /// With `Millrace-Cookies: true` the tokens are given in cookies, here and wherever else somebody signs
+    /// in. A request by cookie that may change something needs `X-CSRF-Token`.
     #[oai(path = "/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,
@@ -84,15 +88,19 @@ impl Accounts {
 
     /// Go on with a session
     ///
-    /// Gives a new access token and a new refresh token. Using a refresh token twice ends the session.
+    /// Gives a new access token and a new refresh token. Using a refresh token twice ends the session. One
+    /// that is in a cookie needs `X-CSRF-Token`, and the new ones are in cookies too.
     #[oai(path = "/v1/auth/refresh", method = "post", operation_id = "refresh_session")]
     async fn refresh(
         &self,
         client: Client,
+        request: &Request,
         input: Json<RefreshInput>,
     ) -> Result<Json<Tokens>, Problem> {
-        let desk = self.app.desk().await?;
-        let answer = session::refresh(&self.app, desk, &client, &input.0.refresh_token).await;
+        let (app, desk) = (&self.app, self.app.desk().await?);
+        let given = session::given_refresh(app, desk, &client, request, input.0.refresh_token);
+        let given = client.charged(app, given)?;
+        let answer = session::refresh(app, desk, &client, &given).await;
         client.charged(&self.app, answer).map(Json)
     }
 
@@ -103,6 +111,7 @@ impl Accounts {
     async fn log_out(&self, caller: SignedIn) -> Result<Json<Noted>, Problem> {
         let desk = self.app.desk().await?;
         session::end(&self.app, desk, &caller.client, caller.user, caller.session).await?;
+        cookies::forget(&self.app, &caller.client.scope);
         Ok(noted("the session is over"))
     }
 
@@ -116,6 +125,7 @@ impl Accounts {
     )]
     async fn log_out_everywhere(&self, caller: SignedIn) -> Result<Json<Noted>, Problem> {
         me::end_all(&self.app, &caller).await?;
+        cookies::forget(&self.app, &caller.client.scope);
         Ok(noted("every session is over"))
     }
 

@@ -24,7 +24,8 @@ pub(crate) struct LinkInput {
 
 #[derive(Object)]
 pub(crate) struct RefreshInput {
-    pub refresh_token: String,
+    /// Left out by a browser that has it in a cookie.
+    pub refresh_token: Option<String>,
 }
 
 #[derive(Object)]
@@ -48,14 +49,21 @@ pub(crate) struct Noted {
 
 #[derive(Object)]
 pub(crate) struct Tokens {
-    /// Sent as `Authorization: Bearer`; a JSON web token signed by Ed25519.
-    pub access_token: String,
+    /// Sent as `Authorization: Bearer`; a JSON web token signed by Ed25519. Left out where it is in a
+    /// cookie, as is the refresh token.
+    #[oai(skip_serializing_if_is_none)]
+    pub access_token: Option<String>,
     pub token_type: String,
     /// Of the access token.
     pub expires_at: Timestamp,
     /// Gives new tokens, once. Using it twice ends the session.
-    pub refresh_token: String,
+    #[oai(skip_serializing_if_is_none)]
+    pub refresh_token: Option<String>,
     pub session_id: String,
+    /// Where the tokens are in cookies: sent as `X-CSRF-Token` with every request that may change
+    /// something. It is in a cookie that pages of this very host can read, too.
+    #[oai(skip_serializing_if_is_none)]
+    pub csrf_token: Option<String>,
 }
 
 #[derive(Object)]

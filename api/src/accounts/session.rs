@@ -1,13 +1,21 @@
-use credentials::secret_token::{Kind, SecretToken};
+use credentials::secret_token::{self, SecretToken};
 use domain::{
     Pii, Timestamp,
     ids::{SessionId, UserId},
-    sessions::{Proof, Session, SessionCommand, SessionError, StartSession},
+    sessions::{IDLE_LIFE, Proof, Session, SessionCommand, SessionError, StartSession},
     users::{User, own_organization},
 };
+use poem::Request;
 
-use super::{Desk, caller::Client, challenge::Pending, model::Tokens};
+use super::{
+    Desk,
+    caller::Client,
+    challenge::Pending,
+    desk::{TOKEN_LIFE, nonce},
+    model::Tokens,
+};
 use crate::{
+    cookies::{self, Kind},
     problem::{Code, Problem},
     state::App,
 };
@@ -24,7 +32,7 @@ pub(super) async fn start(
     pending: Pending,
 ) -> Result<Tokens, Problem> {
     let Pending { session, epoch, proofs, .. } = pending;
-    let token = SecretToken::generate(Kind::RefreshToken, &mut rand::rng());
+    let token = SecretToken::generate(secret_token::Kind::RefreshToken, &mut rand::rng());
     let now = app.journal.clock().now();
     let start = StartSession {
         user_id: user,
@@ -38,7 +46,7 @@ pub(super) async fn start(
     };
     let command = SessionCommand::Start(Box::new(start), now);
     app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
-    Ok(tokens(app, desk, user, session, &proofs, &token, now))
+    Ok(tokens(app, desk, client, (user, session), &proofs, &token, now))
 }
 
 /// Uses up a refresh token for a new one.
@@ -49,7 +57,7 @@ pub(super) async fn refresh(
     text: &str,
 ) -> Result<Tokens, Problem> {
     let (user, session, token) = parse(text)?;
-    let next = SecretToken::generate(Kind::RefreshToken, &mut rand::rng());
+    let next = SecretToken::generate(secret_token::Kind::RefreshToken, &mut rand::rng());
     let now = app.journal.clock().now();
     let account = state::<User>(app, user, &user.to_string()).await?.ok_or_else(over)?;
     let before = state::<Session>(app, user, &session.to_string()).await?.ok_or_else(over)?;
@@ -69,7 +77,7 @@ pub(super) async fn refresh(
         return Err(over());
     }
     let started_at = after.started_at.unwrap_or(now);
-    Ok(tokens(app, desk, user, session, &after.proofs, &next, started_at))
+    Ok(tokens(app, desk, client, (user, session), &after.proofs, &next, started_at))
 }
 
 /// Ends a session of the person. Whether there is such a session is told by the answer.
@@ -113,20 +121,51 @@ pub(super) async fn state<A: domain::Decide>(
 fn tokens(
     app: &App,
     desk: &Desk,
-    user: UserId,
-    session: SessionId,
+    client: &Client,
+    (user, session): (UserId, SessionId),
     proofs: &[Proof],
     refresh: &SecretToken,
     signed_in_at: Timestamp,
 ) -> Tokens {
-    let (access_token, expires_at) = desk.access_token(app, user, session, proofs, signed_in_at);
+    let (access, expires_at) = desk.access_token(app, user, session, proofs, signed_in_at);
+    let refresh = format!("{user}.{session}.{}", refresh.expose());
+    let scope = &client.scope;
+    let in_body = !scope.wants_cookies && !scope.by_cookie();
+    let csrf_token = (!in_body).then(|| {
+        let csrf = cookies::csrf_token(&desk.links, &session.to_string(), &nonce());
+        cookies::set(app, scope, Kind::Access, &access, TOKEN_LIFE.num_seconds());
+        cookies::set(app, scope, Kind::Refresh, &refresh, IDLE_LIFE.num_seconds());
+        cookies::set(app, scope, Kind::Csrf, &csrf, IDLE_LIFE.num_seconds());
+        csrf
+    });
     Tokens {
-        access_token,
+        access_token: in_body.then_some(access),
         token_type: "Bearer".to_owned(),
         expires_at,
-        refresh_token: format!("{user}.{session}.{}", refresh.expose()),
+        refresh_token: in_body.then_some(refresh),
         session_id: session.to_string(),
+        csrf_token,
     }
+}
+
+/// The refresh token of a request, in its body or in a cookie.
+pub(super) fn given_refresh(
+    app: &App,
+    desk: &Desk,
+    client: &Client,
+    request: &Request,
+    in_body: Option<String>,
+) -> Result<String, Problem> {
+    if let Some(text) = in_body {
+        return Ok(text);
+    }
+    let Some(text) = cookies::read(app, request, Kind::Refresh) else {
+        return Err(Problem::new(Code::Unauthenticated, "no refresh token was sent; sign in"));
+    };
+    let (_, session, _) = parse(text)?;
+    cookies::check(app, &desk.links, request, &session.to_string())?;
+    client.scope.note_cookie();
+    Ok(text.to_owned())
 }
 
 /// `<user>.<session>.<secret>`.
@@ -134,7 +173,7 @@ fn parse(text: &str) -> Result<(UserId, SessionId, SecretToken), Problem> {
     let mut parts = text.splitn(3, '.');
     let mut part = || parts.next().unwrap_or_default();
     let (user, session, secret) = (part().parse(), part().parse(), part());
-    let secret = SecretToken::parse(Kind::RefreshToken, secret);
+    let secret = SecretToken::parse(secret_token::Kind::RefreshToken, secret);
     match (user, session, secret) {
         (Ok(user), Ok(session), Ok(secret)) => Ok((user, session, secret)),
         _ => Err(Problem::new(Code::Unauthenticated, "what was sent is not a refresh token")),

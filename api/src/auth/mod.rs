@@ -34,7 +34,7 @@ pub(crate) use valid::ValidKey;
 
 use crate::{
     accounts::{SESSION, register_session},
-    charge,
+    charge, cookies,
     frame::Scope,
     keys,
     problem::{Code, Problem},
@@ -173,7 +173,7 @@ async fn authenticate(request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::new(Code::Internal, "the request reached no application"));
     };
     let route = decision::route(app, request)?;
-    match given(request) {
+    match given(app, request) {
         Ok(Given::Key(given)) => key::authenticate(app, scope, request, route, given).await,
         Ok(Given::Token) => member::authenticate(app, scope, request, route).await,
         Err(problem) => Err(charge::failure(app, scope, problem)),
@@ -187,11 +187,15 @@ enum Given<'a> {
     Token,
 }
 
-fn given(request: &Request) -> Result<Given<'_>, Problem> {
+fn given<'a>(app: &App, request: &'a Request) -> Result<Given<'a>, Problem> {
     let bearer = request.header(header::AUTHORIZATION);
     let api_key = request.header("x-api-key");
     let refused = |detail| Err(Problem::new(Code::Unauthenticated, detail));
     let key = match (bearer, api_key) {
+        // A browser that has one in a cookie.
+        (None, None) if cookies::read(app, request, cookies::Kind::Access).is_some() => {
+            return Ok(Given::Token);
+        }
         (None, None) => return refused("neither a key nor an access token was sent"),
         (Some(_), Some(_)) => return refused("two keys were sent; send one"),
         (None, Some(key)) => key.trim(),

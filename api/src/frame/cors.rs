@@ -7,14 +7,15 @@ use poem::{
 
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str = "authorization, x-api-key, content-type, idempotency-key, if-match, \
-     if-none-match, last-event-id, millrace-min-position, millrace-organization, prefer, traceparent, x-request-id";
+     if-none-match, last-event-id, millrace-min-position, millrace-organization, prefer, traceparent, \
+     x-request-id, x-csrf-token, millrace-cookies";
 const ANSWER_HEADERS: &str = "etag, location, millrace-position, idempotency-replayed, ratelimit, \
      ratelimit-policy, retry-after, x-request-id, deprecation, link, content-disposition";
 /// Seconds for which a browser may keep the answer to a preflight; more is cut by browsers.
 const MAX_AGE_S: &str = "7200";
 
-/// Which other origins may call: only those named, compared exactly. Credentials of browsers are
-/// never allowed, since nothing here is authenticated by a cookie.
+/// Which other origins may call: only those named, compared exactly. Their pages may send our cookies
+/// along, which a browser does for pages of the same site alone.
 pub(super) struct Cors {
     origins: HashSet<Vec<u8>>,
 }
@@ -51,6 +52,8 @@ impl Cors {
             && self.allows(origin)
         {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers
+                .insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.insert(
                 header::ACCESS_CONTROL_EXPOSE_HEADERS,
                 HeaderValue::from_static(ANSWER_HEADERS),

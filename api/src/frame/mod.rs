@@ -11,7 +11,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures::FutureExt;
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, Result,
-    http::{HeaderMap, Method, header::ORIGIN},
+    http::{
+        HeaderMap, Method,
+        header::{ORIGIN, SET_COOKIE},
+    },
 };
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -95,6 +98,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
             .to_owned();
         let mut answer = self.written_out(answer, &scope);
         self.headers.apply(answer.headers_mut(), &scope.request_id);
+        for cookie in scope.take_cookies() {
+            answer.headers_mut().append(SET_COOKIE, cookie);
+        }
         if let Some(standing) = scope.standing() {
             standing.apply(answer.headers_mut());
         }

@@ -1,19 +1,22 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use domain::ids::UserId;
 use journal::{Clock, Origin};
 use poem::{
     Addr, Request,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     web::RemoteAddr,
 };
 
 use super::{headers::REQUEST_ID, proxies::Proxies};
-use crate::{limits::Standing, problem::Problem};
+use crate::{cookies, limits::Standing, problem::Problem};
 
 /// Longest request id taken from a client.
 const MAX_REQUEST_ID: usize = 128;
@@ -31,6 +34,12 @@ pub(crate) struct Scope {
     pub operation: OnceLock<&'static str>,
     /// Where the caller stands with the limit that is nearest.
     standing: Mutex<Option<Standing>>,
+    /// Whether tokens are to be given in cookies.
+    pub wants_cookies: bool,
+    /// Whether a cookie said who calls.
+    by_cookie: AtomicBool,
+    /// Those that the answer sets.
+    cookies: Mutex<Vec<HeaderValue>>,
 }
 
 /// A W3C trace context: of the client when it sent a valid one, else a new one.
@@ -60,6 +69,9 @@ impl Scope {
             user_agent,
             operation: OnceLock::new(),
             standing: Mutex::default(),
+            wants_cookies: request.header(&cookies::WANTED) == Some("true"),
+            by_cookie: AtomicBool::new(false),
+            cookies: Mutex::default(),
         }
     }
 
@@ -85,6 +97,22 @@ impl Scope {
             *nearest = Some(standing);
         }
         if standing.refused() { Err(standing.problem()) } else { Ok(()) }
+    }
+
+    pub fn note_cookie(&self) {
+        self.by_cookie.store(true, Ordering::Relaxed);
+    }
+
+    pub fn by_cookie(&self) -> bool {
+        self.by_cookie.load(Ordering::Relaxed)
+    }
+
+    pub fn add_cookie(&self, cookie: HeaderValue) {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).push(cookie);
+    }
+
+    pub fn take_cookies(&self) -> Vec<HeaderValue> {
+        std::mem::take(&mut *self.cookies.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn standing(&self) -> Option<Standing> {

@@ -14,6 +14,7 @@ pub enum Code {
     OrganizationRequired,
     OrganizationArchived,
     LastOwner,
+    CsrfRefused,
     AddressBlocked,
     NotFound,
     NoSuchRoute,
@@ -38,7 +39,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -50,6 +51,7 @@ impl Code {
         Self::OrganizationRequired,
         Self::OrganizationArchived,
         Self::LastOwner,
+        Self::CsrfRefused,
         Self::AddressBlocked,
         Self::NotFound,
         Self::NoSuchRoute,
@@ -86,6 +88,7 @@ impl Code {
             Self::OrganizationRequired => "organization-required",
             Self::OrganizationArchived => "organization-archived",
             Self::LastOwner => "last-owner",
+            Self::CsrfRefused => "csrf-refused",
             Self::AddressBlocked => "address-blocked",
             Self::NotFound => "not-found",
             Self::NoSuchRoute => "no-such-route",
@@ -120,6 +123,7 @@ impl Code {
             Self::Forbidden
             | Self::PlatformOnly
             | Self::SecondFactorNeeded
+            | Self::CsrfRefused
             | Self::AddressBlocked => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -151,6 +155,7 @@ impl Code {
             Self::Unauthenticated => "A valid API key or access token is needed",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
             Self::Forbidden => "The policies do not allow this",
+            Self::CsrfRefused => "The page that made the request is not known to be ours",
             Self::AddressBlocked => "Requests from this address are not taken",
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::OrganizationRequired => "It is not said in which organisation to act",
@@ -203,6 +208,9 @@ impl Code {
             }
             Self::OrganizationArchived => "An owner can bring it back; until then it can be read.",
             Self::LastOwner => "Make another member an owner first, or hand the organisation on.",
+            Self::CsrfRefused => {
+                "Send the `csrf_token` of the sign-in as `X-CSRF-Token`, from a page of an allowed origin."
+            }
             Self::AddressBlocked => "Ask the operator, who can lift the block.",
             Self::NotFound => {
                 "Check the id. What belongs to another organisation is answered in the same way."

@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod authenticator;
+mod cookies;
 mod factors;
 mod guesses;
 mod passkeys;
