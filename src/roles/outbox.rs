@@ -47,6 +47,8 @@ pub fn start(
 }
 
 fn audit(config: &Config) -> anyhow::Result<audit::Options> {
+    // Collectors are spoken to over TLS.
+    crate::http::choose_tls_provider();
     let audit = &config.audit;
     let allowed_ranges = audit.allowed_private_ranges.iter().map(ToString::to_string).collect();
     let platform = audit.sink.as_ref().map(|url| PlatformSink {
