@@ -138,7 +138,7 @@ pub(crate) struct ScanView {
     /// Why it failed, or why the attempt before ended.
     #[oai(skip_serializing_if_is_none)]
     pub(super) reason: Option<String>,
-    /// Place in the queue, from 1, while it waits.
+    /// Place in the queue, from 1, while it waits among the first thousand.
     #[oai(skip_serializing_if_is_none)]
     pub(super) queue_place: Option<u64>,
     pub(super) requested_by: String,

@@ -27,7 +27,11 @@ pub async fn get(
     Ok(row.as_ref().map(JobRow::from_row).transpose()?)
 }
 
-/// The place of a job in the queue; none when it is not waiting.
+/// How far ahead is counted: farther back a place tells little, and counting on would take longer the
+/// longer the queue is.
+const FARTHEST: i64 = 1000;
+
+/// The place of a job in the queue; none when it is not waiting, or more than [`FARTHEST`] are before it.
 pub async fn place(
     scope: TenantScope,
     view: &View,
@@ -38,9 +42,12 @@ pub async fn place(
         return Ok(None);
     }
     let query = format!(
-        "SELECT count(*) AS ahead FROM {}.jobs
-         WHERE kind = $1 AND status = 'queued' AND org_id = $2
-           AND (rank, queued_position) < ($3, $4)",
+        "SELECT count(*) AS ahead FROM (
+             SELECT FROM {}.jobs
+             WHERE kind = $1 AND status = 'queued' AND org_id = $2
+               AND (rank, queued_position) < ($3, $4)
+             LIMIT $5
+         ) AS before",
         view.schema()
     );
     let row = sqlx::query(&query)
@@ -48,7 +55,9 @@ pub async fn place(
         .bind(scope.0.uuid())
         .bind(job.priority.rank())
         .bind(job.queued_position as i64)
+        .bind(FARTHEST + 1)
         .fetch_one(&view.pool)
         .await?;
-    Ok(Some(Place { ahead: row.try_get::<i64, _>("ahead")? as u64 }))
+    let ahead: i64 = row.try_get("ahead")?;
+    Ok((ahead <= FARTHEST).then_some(Place { ahead: ahead as u64 }))
 }
