@@ -2,8 +2,10 @@
 
 use std::{error::Error, sync::OnceLock};
 
-use domain::Event;
+use domain::{Event, Pii};
 use journal::Recorded;
+
+use crate::fault::Fault;
 
 /// A recorded event, decoded at most once for all projections.
 #[derive(Debug)]
@@ -28,6 +30,11 @@ impl LogEvent {
         }
     }
 
+    /// The same, for a projection that folds it.
+    pub fn events(&self) -> Result<&[Event], Fault> {
+        self.decode().map_err(|reason| Fault::event(self.position(), reason))
+    }
+
     pub fn position(&self) -> u64 {
         self.recorded.position
     }
@@ -48,6 +55,11 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What a column of something personal holds. In the log it is always sealed.
+pub(crate) fn sealed(value: &Pii<String>) -> Option<String> {
+    value.as_sealed().map(ToString::to_string)
 }
 
 /// Text as Postgres can hold it: without the character NUL.

@@ -16,7 +16,7 @@ pub(super) async fn apply(
         let position = log_event.position();
         let id = log_event.recorded.aggregate_id.parse::<AddressBlockId>();
         let id = id.map_err(|error| Fault::event(position, error.to_string()))?;
-        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
+        for event in log_event.events()? {
             let Event::AddressBlock(event) = event else { continue };
             match event {
                 AddressBlockEvent::Blocked { network, reason, until, blocked_at } => {

@@ -24,8 +24,7 @@ pub(super) async fn apply(
 ) -> Result<(), Fault> {
     let mut changes = Vec::new();
     for log_event in events {
-        let position = log_event.position();
-        let events = log_event.decode().map_err(|reason| Fault::event(position, reason))?;
+        let events = log_event.events()?;
         changes.extend(events.iter().filter_map(|e| Some((&log_event.recorded, e.job_change()?))));
     }
     if changes.is_empty() {

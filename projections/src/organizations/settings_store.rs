@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
-use domain::{Pii, Timestamp, organizations::OrganizationEvent};
+use domain::{Timestamp, organizations::OrganizationEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{event::storable, fault::Fault};
+use crate::{
+    event::{sealed, storable},
+    fault::Fault,
+};
 
 /// What the events of a batch come to, organisation by organisation.
 #[derive(Default)]
@@ -100,9 +103,4 @@ impl Settings {
 
 fn column<'a, V>(rows: &[&'a Change], value: impl Fn(&'a Change) -> V) -> Vec<V> {
     rows.iter().map(|row| value(row)).collect()
-}
-
-/// What the log holds is always sealed.
-fn sealed(value: &Pii<String>) -> Option<String> {
-    value.as_sealed().map(ToString::to_string)
 }

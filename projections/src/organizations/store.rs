@@ -36,18 +36,9 @@ pub(super) async fn apply(
     let mut batch = Batch::default();
     for log_event in events {
         let position = log_event.position();
-        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
-            match event {
-                Event::Organization(event) => {
-                    batch.fold(log_event.recorded.org.uuid(), position as i64, event);
-                }
-                Event::AddressBlock(_)
-                | Event::Audit(_)
-                | Event::Factor(_)
-                | Event::Scan(_)
-                | Event::Session(_)
-                | Event::User(_) => {}
-            }
+        for event in log_event.events()? {
+            let Event::Organization(event) = event else { continue };
+            batch.fold(log_event.recorded.org.uuid(), position as i64, event);
         }
     }
     // An organisation is made once, before anything else happens in it.

@@ -50,23 +50,11 @@ fn scan_events<'e>(events: &[&'e LogEvent]) -> Result<Vec<Given<'e>>, Fault> {
     let mut scans = Vec::with_capacity(events.len());
     for log_event in events {
         let position = log_event.position();
-        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
-            match event {
-                Event::Scan(event) => {
-                    let id: ScanId = log_event
-                        .recorded
-                        .aggregate_id
-                        .parse()
-                        .map_err(|error| Fault::event(position, format!("{error}")))?;
-                    scans.push((*log_event, id.uuid(), event));
-                }
-                Event::AddressBlock(_)
-                | Event::Audit(_)
-                | Event::Factor(_)
-                | Event::Organization(_)
-                | Event::Session(_)
-                | Event::User(_) => {}
-            }
+        for event in log_event.events()? {
+            let Event::Scan(event) = event else { continue };
+            let id = log_event.recorded.aggregate_id.parse::<ScanId>();
+            let id = id.map_err(|error| Fault::event(position, error.to_string()))?;
+            scans.push((*log_event, id.uuid(), event));
         }
     }
     Ok(scans)

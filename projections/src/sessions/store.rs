@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
-use domain::{Event, Pii, Timestamp, ids::SessionId, sessions::SessionEvent, users::UserEvent};
+use domain::{Event, Timestamp, ids::SessionId, sessions::SessionEvent, users::UserEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{event::LogEvent, fault::Fault};
+use crate::{
+    event::{LogEvent, sealed},
+    fault::Fault,
+};
 
 type Key = (Uuid, Uuid);
 
@@ -36,7 +39,7 @@ pub(super) async fn apply(
     let mut batch = Batch::default();
     for log_event in events {
         let (position, user) = (log_event.position(), log_event.recorded.org.uuid());
-        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
+        for event in log_event.events()? {
             match event {
                 Event::Session(event) => {
                     let id = log_event.recorded.aggregate_id.parse::<SessionId>();
@@ -44,11 +47,7 @@ pub(super) async fn apply(
                     batch.fold((user, id.uuid()), event);
                 }
                 Event::User(event) => batch.fold_user(user, event),
-                Event::AddressBlock(_)
-                | Event::Audit(_)
-                | Event::Factor(_)
-                | Event::Organization(_)
-                | Event::Scan(_) => {}
+                _ => {}
             }
         }
     }
@@ -66,8 +65,8 @@ impl Batch {
                 self.started.push(Started {
                     key,
                     epoch: *epoch as i32,
-                    client: sealed(client.as_ref()),
-                    address: sealed(address.as_ref()),
+                    client: client.as_ref().and_then(sealed),
+                    address: address.as_ref().and_then(sealed),
                     at: *started_at,
                     expires_at: *expires_at,
                 });
@@ -98,11 +97,6 @@ impl Batch {
             | UserEvent::PasswordRehashed { .. } => {}
         }
     }
-}
-
-/// What the log holds is always sealed.
-fn sealed(value: Option<&Pii<String>>) -> Option<String> {
-    value.and_then(Pii::as_sealed).map(ToString::to_string)
 }
 
 async fn write_started(

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
-use domain::{Event, Pii, Timestamp, users::UserEvent};
+use domain::{Event, Timestamp, users::UserEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{event::LogEvent, fault::Fault};
+use crate::{
+    event::{LogEvent, sealed},
+    fault::Fault,
+};
 
 /// Rows to write.
 #[derive(Default)]
@@ -31,17 +34,9 @@ pub(super) async fn apply(
 ) -> Result<(), Fault> {
     let mut batch = Batch::default();
     for log_event in events {
-        let position = log_event.position();
-        for event in log_event.decode().map_err(|reason| Fault::event(position, reason))? {
-            match event {
-                Event::User(event) => batch.fold(log_event.recorded.org.uuid(), event),
-                Event::AddressBlock(_)
-                | Event::Audit(_)
-                | Event::Factor(_)
-                | Event::Organization(_)
-                | Event::Scan(_)
-                | Event::Session(_) => {}
-            }
+        for event in log_event.events()? {
+            let Event::User(event) = event else { continue };
+            batch.fold(log_event.recorded.org.uuid(), event);
         }
     }
     // An account is made once, and nothing happens to it after it was erased.
@@ -80,11 +75,6 @@ impl Batch {
             | UserEvent::SessionsEndedEverywhere { .. } => {}
         }
     }
-}
-
-/// What the log holds is always sealed.
-fn sealed(value: &Pii<String>) -> Option<String> {
-    value.as_sealed().map(ToString::to_string)
 }
 
 async fn write_signed_up(
