@@ -163,9 +163,10 @@ mod tests {
         assert!(matches!(chosen, Err(ChooseError::Weak(Weakness::Guessable(_)))));
     }
 
-    #[tokio::test]
-    async fn work_beyond_the_queue_is_turned_away_at_once_and_the_rest_is_done() {
-        let hasher = hasher(1, 1);
+    /// Work that has begun, and goes on until it is released.
+    async fn occupy(
+        hasher: &Hasher,
+    ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<bool, HasherError>>) {
         let (release, held) = mpsc::channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let busy = tokio::spawn({
@@ -180,6 +181,13 @@ mod tests {
             }
         });
         has_begun.await.unwrap();
+        (release, busy)
+    }
+
+    #[tokio::test]
+    async fn work_beyond_the_queue_is_turned_away_at_once_and_the_rest_is_done() {
+        let hasher = hasher(1, 1);
+        let (release, busy) = occupy(&hasher).await;
         let mut waiting = Box::pin(hasher.verify("x".into(), None));
         assert!(still_waits(&mut waiting).await);
 
@@ -194,20 +202,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_stops_waiting_gives_the_place_back() {
         let hasher = hasher(1, 1);
-        let (release, held) = mpsc::channel::<()>();
-        let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let busy = tokio::spawn({
-            let hasher = hasher.clone();
-            async move {
-                hasher
-                    .run(move |_| {
-                        let _ = begun.send(());
-                        held.recv().is_ok()
-                    })
-                    .await
-            }
-        });
-        has_begun.await.unwrap();
+        let (release, busy) = occupy(&hasher).await;
         for _ in 0..5 {
             let mut waiting = Box::pin(hasher.verify("x".into(), None));
             assert!(still_waits(&mut waiting).await, "there was no place");
