@@ -14,6 +14,7 @@ use poem_openapi::{
     },
     types::{ParseFromJSON, ToJSON, Type},
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -158,6 +159,12 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Input<T> {
             let detail = format!("the body is not JSON: {error}");
             Problem::new(Code::InvalidBody, detail).at("body", error.to_string())
         })?;
+        Ok(Self::of(raw)?)
+    }
+}
+
+impl<T: ParseFromJSON> Input<T> {
+    pub fn of(raw: Value) -> Result<Self, Problem> {
         let value = T::parse_from_json(Some(raw.clone())).map_err(|error| {
             let message: String = error.into_message().chars().take(300).collect();
             Problem::new(Code::InvalidBody, &message).at("body", message)
@@ -189,6 +196,28 @@ impl Accepted {
         let location = format!("{collection}/{}", committed.aggregate_id);
         Self { committed, location }
     }
+
+    /// Of a part of the aggregate, which has no version of its own.
+    pub fn of_part(committed: Committed, id: String, collection: &str) -> Self {
+        Self::new(Committed { aggregate_id: id, ..committed }, collection)
+    }
+}
+
+/// The id of the part that a command made, which its event holds in this field. A command that is
+/// repeated made it when it was given first.
+pub(crate) async fn part_made<T: DeserializeOwned>(
+    app: &App,
+    committed: &Committed,
+    field: &str,
+    made_now: T,
+) -> Result<T, Problem> {
+    if committed.outcome != Outcome::Replayed {
+        return Ok(made_now);
+    }
+    let event = app.journal.at(committed.position).await?;
+    let payload = event.and_then(|event| serde_json::from_str(event.payload.get()).ok());
+    let id = payload.and_then(|mut payload: Value| T::deserialize(payload[field].take()).ok());
+    id.ok_or_else(|| Problem::new(Code::Internal, "what the command came to is not in the log"))
 }
 
 impl IntoResponse for Accepted {

@@ -18,6 +18,7 @@ mod done;
 mod events;
 mod frame;
 mod health;
+mod ids;
 pub mod keys;
 mod limiter;
 pub mod limits;

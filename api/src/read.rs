@@ -8,10 +8,11 @@ use poem::{
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
+    param::Query,
     registry::{MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{ParseFromParameter, ToJSON, Type},
 };
-use projections::{View, ViewError};
+use projections::{Slice, View, ViewError};
 
 use crate::{
     command::{POSITION, header_meta},
@@ -23,6 +24,17 @@ use crate::{
 /// Answers of one caller may be kept if they are asked about each time.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// Items of a page when the client does not say.
+pub(crate) const DEFAULT_LIMIT: u32 = 50;
+
+/// Which part of a list is asked for.
+pub(crate) fn slice<'a>(
+    limit: &Query<Option<u32>>,
+    cursor: &'a Query<Option<String>>,
+) -> Slice<'a> {
+    Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() }
+}
+
 /// `Millrace-Min-Position`, and with `Prefer: wait=N` how long to wait for it.
 pub(crate) struct Freshness {
     min_position: Option<u64>,
@@ -32,7 +44,7 @@ pub(crate) struct Freshness {
 
 impl Freshness {
     /// The view of that name, once it is as fresh as asked for.
-    pub async fn open(self, app: &App, name: &'static str) -> Result<View, Problem> {
+    pub async fn open(&self, app: &App, name: &'static str) -> Result<View, Problem> {
         let wait = app.wait(self.wait);
         let now = app.views.open(name, self.min_position, Duration::ZERO).await;
         let Err(stale @ ViewError::Stale { .. }) = now else { return Ok(now?) };

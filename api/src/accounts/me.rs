@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     document::Tag,
+    ids::parse_id,
     problem::Problem,
     read::{Freshness, Read},
     state::App,
@@ -84,7 +85,7 @@ impl Me {
     /// End one of the own sessions
     #[oai(path = "/v1/users/me/sessions/:id", method = "delete", operation_id = "end_my_session")]
     async fn end(&self, caller: SignedIn, id: Path<String>) -> Result<Json<Noted>, Problem> {
-        let id: SessionId = id.0.parse().map_err(|_| Problem::not_found())?;
+        let id: SessionId = parse_id(&id.0)?;
         let desk = self.app.desk().await?;
         session::end(&self.app, desk, &caller.client, caller.user, id).await?;
         Ok(noted("the session is over"))
@@ -103,7 +104,7 @@ fn scope(user: UserId) -> TenantScope {
     TenantScope(own_organization(user))
 }
 
-pub(super) async fn open(
+pub(crate) async fn open(
     app: &App,
     user: UserId,
     name: &str,

@@ -29,7 +29,7 @@ pub(crate) use caller::{Client, SESSION, SignedIn, register_session, signed_in};
 pub(crate) use desk::{Desk, DeskCell};
 use factors::LoginAnswer;
 pub(crate) use factors::SecondFactors;
-pub(crate) use me::Me;
+pub(crate) use me::{Me, open};
 use model::{
     AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
 };

@@ -16,21 +16,21 @@ use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
 };
-use projections::{Slice, address_blocks};
+use projections::address_blocks;
 
 use crate::{
     auth::PlatformCaller,
     command::{Accepted, Input, Terms},
     document::Tag,
+    ids::parse_id,
     problem::{Code, Problem},
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
 pub(crate) use door::{Door, keep_door};
 use model::{BlockPage, BlockRequest, BlockView};
 
 const COLLECTION: &str = "/v1/admin/address-blocks";
-const DEFAULT_LIMIT: u32 = 50;
 
 pub(crate) struct AddressBlocks {
     pub app: App,
@@ -89,7 +89,7 @@ impl AddressBlocks {
         fresh: Freshness,
     ) -> Result<Read<BlockPage>, Problem> {
         let view = fresh.open(&self.app, address_blocks::NAME).await?;
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let page = address_blocks::list(&view, slice).await?;
         let now = self.app.journal.clock().now();
         let address_blocks = page.items.into_iter().map(|row| BlockView::new(row, now)).collect();
@@ -113,7 +113,7 @@ impl AddressBlocks {
     ) -> Result<Read<BlockView>, Problem> {
         let view = fresh.open(&self.app, address_blocks::NAME).await?;
         let row =
-            address_blocks::get(&view, parse(&id.0)?).await?.ok_or_else(Problem::not_found)?;
+            address_blocks::get(&view, parse_id(&id.0)?).await?.ok_or_else(Problem::not_found)?;
         Ok(Read::new(BlockView::new(row, self.app.journal.clock().now()), view.position()))
     }
 
@@ -134,7 +134,7 @@ impl AddressBlocks {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
-        let id = parse(&id.0)?.to_string();
+        let id = parse_id::<AddressBlockId>(&id.0)?.to_string();
         let caller = caller.for_platform();
         let context = Terms::new(request, key.0, None).context(&self.app, &caller, None)?;
         let command = AddressBlockCommand::Lift { now: self.app.journal.clock().now() };
@@ -153,9 +153,4 @@ impl AddressBlocks {
         let detail = format!("at most {} blocks can be in force at once", door::MAX_BLOCKS);
         Err(Problem::new(Code::Conflict, detail))
     }
-}
-
-/// What is not an id is the id of nothing.
-fn parse(id: &str) -> Result<AddressBlockId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
 }

@@ -12,32 +12,30 @@ use domain::{
     ids::ApiKeyId,
     organizations::{Organization, OrganizationCommand},
 };
-use journal::{Committed, Outcome};
 use poem::Request;
 use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
 };
 use projections::{
-    Slice, View,
+    View,
     organizations::{self, ApiKeyRow},
 };
-use serde::Deserialize;
 
 use crate::{
     auth::Caller,
-    command::{Accepted, Input, Terms},
+    command::{Accepted, Input, Terms, part_made},
     document::Tag,
+    ids::parse_id,
     keys,
-    problem::{Code, Problem},
-    read::{Freshness, Read},
+    problem::Problem,
+    read::{Freshness, Read, slice},
     state::App,
 };
 use model::{KeyPage, KeyRequest, KeyView};
 use receipt::Shown;
 
 const COLLECTION: &str = "/v1/keys";
-const DEFAULT_LIMIT: u32 = 50;
 /// For which a former secret is taken beside the new one, when the client does not say.
 const DEFAULT_OVERLAP_S: u32 = 24 * 3600;
 
@@ -72,10 +70,7 @@ impl ApiKeys {
             OrganizationCommand::IssueApiKey { key_id, secret_hash, terms, now: clock.now() };
         let organization = caller.org.to_string();
         let committed = self.app.execute::<Organization>(context, organization, command).await?;
-        let id = match committed.outcome {
-            Outcome::Replayed => issued_then(&self.app, &committed).await?,
-            Outcome::Applied | Outcome::AlreadyApplied => key_id,
-        };
+        let id = part_made(&self.app, &committed, "key_id", key_id).await?;
         Ok(Shown::new(&committed, id.to_string(), secret))
     }
 
@@ -94,7 +89,7 @@ impl ApiKeys {
         fresh: Freshness,
     ) -> Result<Read<KeyPage>, Problem> {
         let view = fresh.open(&self.app, organizations::NAME).await?;
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let page = organizations::keys(caller.tenant(), &view, slice).await?;
         let now = self.app.journal.clock().now();
         let keys = page.items.into_iter().map(|row| KeyView::new(row, now)).collect();
@@ -175,8 +170,7 @@ impl ApiKeys {
         let command = OrganizationCommand::RevokeApiKey { key_id: row.key_id, now };
         let organization = caller.org.to_string();
         let committed = self.app.execute::<Organization>(context, organization, command).await?;
-        let aggregate_id = row.key_id.to_string();
-        Ok(Accepted::new(Committed { aggregate_id, ..committed }, COLLECTION))
+        Ok(Accepted::of_part(committed, row.key_id.to_string(), COLLECTION))
     }
 }
 
@@ -187,22 +181,8 @@ async fn find(
     id: &str,
     fresh: Freshness,
 ) -> Result<(View, ApiKeyRow), Problem> {
-    // What is not an id is the id of nothing.
-    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let id = parse_id(id)?;
     let view = fresh.open(app, organizations::NAME).await?;
     let row = organizations::key(caller.tenant(), &view, id).await?;
     Ok((view, row.ok_or_else(Problem::not_found)?))
-}
-
-/// The key that a repeated command issued when it was given first.
-async fn issued_then(app: &App, committed: &Committed) -> Result<ApiKeyId, Problem> {
-    #[derive(Deserialize)]
-    struct Issued {
-        key_id: ApiKeyId,
-    }
-    let event = app.journal.at(committed.position).await?;
-    let issued = event.and_then(|event| serde_json::from_str::<Issued>(event.payload.get()).ok());
-    issued
-        .map(|issued| issued.key_id)
-        .ok_or_else(|| Problem::new(Code::Internal, "what the command came to is not in the log"))
 }

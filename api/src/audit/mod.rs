@@ -24,14 +24,12 @@ use crate::{
     command::Input,
     document::Tag,
     problem::Problem,
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
 use export::Exported;
 use model::{AuditPage, ExportRequest};
 pub(crate) use sinks::AuditSinks;
-
-const DEFAULT_LIMIT: u32 = 50;
 
 pub(crate) struct AuditLog {
     pub app: App,
@@ -77,7 +75,7 @@ impl AuditLog {
             ..Wanted::default()
         };
         let sight = Sight::of(may(&self.app, &caller, Action::AuditReadPersonal).await?);
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let reach = Reach::Organization(caller.tenant());
         page(&self.app, reach, &wanted, sight, slice, fresh).await
     }
@@ -135,7 +133,7 @@ impl AuditLog {
     ) -> Result<Read<AuditPage>, Problem> {
         let actions = actions(action.0.as_deref())?;
         let wanted = Wanted { actions, from: from.0, until: until.0, ..Wanted::default() };
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let reach = Reach::Organization(TenantScope(own_organization(caller.user)));
         page(&self.app, reach, &wanted, Sight::Everything, slice, fresh).await
     }
@@ -179,7 +177,7 @@ impl AuditLog {
             until: until.0,
             ..Wanted::default()
         };
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         page(&self.app, Reach::Installation, &wanted, Sight::Everything, slice, fresh).await
     }
 }

@@ -5,25 +5,25 @@ use domain::{
     audit::{Audit, AuditCommand, SINK_TOKEN, SinkFormat},
     ids::SinkId,
 };
-use journal::{Committed, Outcome};
+use journal::Committed;
 use poem::Request;
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Header, Path},
-    types::{Any, ParseFromJSON},
+    types::Any,
 };
 use projections::{
     View,
     audit::{self, Delivery, SinkRow},
 };
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::{
     auth::Caller,
-    command::{Accepted, Input, Terms},
+    command::{Accepted, Input, Terms, part_made},
     document::Tag,
+    ids::parse_id,
     problem::{Code, Problem},
     read::{Freshness, Read},
     state::App,
@@ -161,16 +161,12 @@ impl AuditSinks {
         /// As it is added.
         body: Input<Any<Value>>,
     ) -> Result<Accepted, Problem> {
-        let id = parse(&id.0)?;
+        let id: SinkId = parse_id(&id.0)?;
         let known = self.app.journal.state::<Audit>(caller.org, &caller.org.to_string()).await?;
         if !known.is_some_and(|(audit, _)| audit.sinks.contains_key(&id.to_string())) {
             return Err(Problem::not_found());
         }
-        let value = SinkRequest::parse_from_json(Some(body.raw.clone())).map_err(|error| {
-            let message = error.into_message();
-            Problem::new(Code::InvalidBody, &message).at("body", message)
-        })?;
-        let body = Input { value, raw: body.raw };
+        let body = Input::of(body.raw)?;
         set(&self.app, &caller, Terms::new(request, key.0, None), id, body).await
     }
 
@@ -185,7 +181,7 @@ impl AuditSinks {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
-        let sink_id = parse(&id.0)?;
+        let sink_id = parse_id(&id.0)?;
         let context = Terms::new(request, key.0, None).context(&self.app, &caller, None)?;
         let now = self.app.journal.clock().now();
         let command = AuditCommand::RemoveSink { sink_id, now };
@@ -219,10 +215,7 @@ async fn set(
         now: app.journal.clock().now(),
     };
     let committed = app.execute::<Audit>(context, caller.org.to_string(), command).await?;
-    let id = match committed.outcome {
-        Outcome::Replayed => set_then(app, &committed).await?,
-        Outcome::Applied | Outcome::AlreadyApplied => sink_id,
-    };
+    let id = part_made(app, &committed, "sink_id", sink_id).await?;
     Ok(accepted(committed, id))
 }
 
@@ -317,23 +310,6 @@ impl From<SinkFormat> for Format {
     }
 }
 
-/// What is not an id is the id of nothing.
-fn parse(id: &str) -> Result<SinkId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
-}
-
 fn accepted(committed: Committed, id: SinkId) -> Accepted {
-    Accepted::new(Committed { aggregate_id: id.to_string(), ..committed }, COLLECTION)
-}
-
-/// The collector that a repeated command named when it was given first.
-async fn set_then(app: &App, committed: &Committed) -> Result<SinkId, Problem> {
-    #[derive(Deserialize)]
-    struct Set {
-        sink_id: SinkId,
-    }
-    let event = app.journal.at(committed.position).await?;
-    let set = event.and_then(|event| serde_json::from_str::<Set>(event.payload.get()).ok());
-    set.map(|set| set.sink_id)
-        .ok_or_else(|| Problem::new(Code::Internal, "what the command came to is not in the log"))
+    Accepted::of_part(committed, id.to_string(), COLLECTION)
 }

@@ -12,6 +12,7 @@ use super::{By, Caller, acting::Acting, decision, members::Wanted};
 use crate::{
     accounts::signed_in,
     frame::Scope,
+    ids::parse_id,
     problem::{Code, Problem},
     routes::Route,
     state::App,
@@ -68,7 +69,7 @@ fn wanted(
     of_token: Option<OrganizationId>,
 ) -> Result<Wanted, Problem> {
     if route.names_organization {
-        let id = decision::named(request).parse().map_err(|_| Problem::not_found())?;
+        let id = parse_id(decision::named(request))?;
         return Ok(Wanted::Id(id));
     }
     match request.headers().get(ORGANIZATION).map(|value| value.to_str()) {

@@ -11,23 +11,20 @@ use poem_openapi::{
     OpenApi,
     param::{Path, Query},
 };
-use projections::{
-    Slice,
-    dead_letters::{self, LetterId, Replayed},
-};
+use projections::dead_letters::{self, LetterId, Replayed};
 
 use crate::{
     auth::{Caller, PlatformCaller},
     document::Tag,
     done::Done,
+    ids::parse_id,
     problem::Problem,
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
 use model::{LetterDetail, LetterPage, LetterView, ReplayView};
 
 const COLLECTION: &str = "/v1/dead-letters";
-const DEFAULT_LIMIT: u32 = 50;
 
 pub(crate) struct DeadLetters {
     pub app: App,
@@ -55,7 +52,7 @@ impl DeadLetters {
         let views = projections::versions().map(|(name, _)| name);
         let views = views.filter(|name| projection.is_none_or(|wanted| wanted == *name));
         let position = fresh.reached(&self.app, views).await?;
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let pool = self.app.journal.pool();
         let page = dead_letters::list(caller.reach(), pool, projection, slice).await?;
         let dead_letters = page.items.into_iter().map(LetterView::from).collect();
@@ -74,7 +71,7 @@ impl DeadLetters {
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
     ) -> Result<Read<LetterDetail>, Problem> {
-        let id = parse(&id.0)?;
+        let id: LetterId = parse_id(&id.0)?;
         let view = projections::versions().map(|(name, _)| name);
         let position = fresh.reached(&self.app, view.filter(|name| *name == id.projection)).await?;
         let (letter, event) = dead_letters::show(caller.reach(), &self.app.journal, &id).await?;
@@ -96,7 +93,7 @@ impl DeadLetters {
         caller: PlatformCaller,
         id: Path<String>,
     ) -> Result<Done<ReplayView>, Problem> {
-        let id = parse(&id.0)?;
+        let id: LetterId = parse_id(&id.0)?;
         let (journal, letter) = (self.app.journal.clone(), id.clone());
         let replay = async move { dead_letters::replay(&journal, &letter).await };
         let replayed = caller.carry_out("replay_dead_letter", &id.to_string(), replay).await?;
@@ -117,7 +114,7 @@ impl DeadLetters {
         caller: PlatformCaller,
         id: Path<String>,
     ) -> Result<Done<ReplayView>, Problem> {
-        let id = parse(&id.0)?;
+        let id: LetterId = parse_id(&id.0)?;
         let (journal, letter) = (self.app.journal.clone(), id.clone());
         let discard = async move { dead_letters::discard(&journal, &letter).await };
         let replayed = caller.carry_out("discard_dead_letter", &id.to_string(), discard).await?;
@@ -127,11 +124,6 @@ impl DeadLetters {
 
 fn done(id: &LetterId, replayed: Vec<Replayed>) -> Done<ReplayView> {
     Done::new(ReplayView::new(id, replayed), format!("{COLLECTION}/{id}"))
-}
-
-/// What is not an id is the id of nothing.
-fn parse(id: &str) -> Result<LetterId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
 }
 
 fn known(name: &str) -> Result<&'static str, Problem> {

@@ -11,13 +11,19 @@ use poem_openapi::{
     param::{Header, Query},
 };
 
-use crate::{auth::Caller, document::Tag, live::Live, problem::Problem, read::Read, state::App};
+use crate::{
+    auth::Caller,
+    document::Tag,
+    live::Live,
+    problem::Problem,
+    read::{DEFAULT_LIMIT, Read},
+    state::App,
+};
 use follow::Follow;
 pub(crate) use model::Envelope;
 use model::{EventPage, Wanted};
 use socket::Upgraded;
 
-const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
 
 pub(crate) struct Events {

@@ -1,7 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
-    Pii,
     ids::UserId,
     organizations::OrganizationCommand,
     users::{EMAIL, NAME},
@@ -12,7 +11,6 @@ use poem_openapi::{
     param::{Header, Path, Query},
 };
 use projections::{
-    Slice,
     organizations::{self, MemberRow},
     users::{self, UserRow},
 };
@@ -22,15 +20,15 @@ use super::{
     model::{MemberPage, MemberRequest, MemberView, TransferRequest},
 };
 use crate::{
+    accounts::open,
     auth::Caller,
     command::{Accepted, Input},
     document::Tag,
+    ids::parse_id,
     problem::{Code, Problem},
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
-
-const DEFAULT_LIMIT: u32 = 50;
 
 /// The people of an organisation.
 pub(crate) struct Members {
@@ -54,7 +52,7 @@ impl Members {
         fresh: Freshness,
     ) -> Result<Read<MemberPage>, Problem> {
         let view = fresh.open(&self.app, organizations::NAME).await?;
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let page = organizations::members(caller.tenant(), &view, slice).await?;
         let members = shown(&self.app, page.items).await?;
         Ok(Read::new(MemberPage { members, next_cursor: page.next_cursor }, view.position()))
@@ -76,7 +74,7 @@ impl Members {
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
     ) -> Result<Read<MemberView>, Problem> {
-        let user = parse(&user_id.0)?;
+        let user = parse_id(&user_id.0)?;
         let view = fresh.open(&self.app, organizations::NAME).await?;
         let row = organizations::member(caller.tenant(), &view, user).await?;
         let shown = shown(&self.app, row.into_iter().collect()).await?;
@@ -105,7 +103,7 @@ impl Members {
         key: Header<Option<String>>,
         body: Input<MemberRequest>,
     ) -> Result<Accepted, Problem> {
-        let user = parse(&user_id.0)?;
+        let user: UserId = parse_id(&user_id.0)?;
         let role = body.value.role.into();
         let extra = grant::permissions(&body.value.permissions)?;
         grant::check(&caller, role, &extra)?;
@@ -136,7 +134,7 @@ impl Members {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
-        let (user, by) = (parse(&user_id.0)?, caller.user());
+        let (user, by) = (parse_id::<UserId>(&user_id.0)?, caller.user());
         let given = (request, key.0, None);
         let accepted = give_about(&self.app, &caller, given, user.to_string(), |now| {
             OrganizationCommand::RemoveMember { user_id: user, by, now }
@@ -193,17 +191,12 @@ impl Members {
         key: Header<Option<String>>,
         body: Input<TransferRequest>,
     ) -> Result<Accepted, Problem> {
-        let (to, by) = (parse(&body.value.user_id)?, caller.user());
+        let (to, by) = (parse_id(&body.value.user_id)?, caller.user());
         grant::check(&caller, domain::organizations::Role::Owner, &access::Permissions::none())?;
         let given = (request, key.0, Some(&body.raw));
         let handed_on = |now| OrganizationCommand::Transfer { to, by, now };
         give(&self.app, &caller, given, handed_on).await
     }
-}
-
-/// What is not an id is the id of nobody.
-fn parse(id: &str) -> Result<UserId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
 }
 
 /// With the names and addresses that their accounts have now.
@@ -227,14 +220,4 @@ async fn shown(app: &App, rows: Vec<MemberRow>) -> Result<Vec<MemberView>, Probl
         });
     }
     Ok(members)
-}
-
-async fn open(
-    app: &App,
-    user: UserId,
-    name: &str,
-    value: Option<&Pii<String>>,
-) -> Result<Option<String>, Problem> {
-    let Some(value) = value else { return Ok(None) };
-    Ok(app.journal.open_personal(user.uuid(), name, value).await?.known())
 }

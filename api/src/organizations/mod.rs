@@ -11,9 +11,11 @@ mod model;
 use std::time::Duration;
 
 use domain::{
+    Timestamp,
     ids::OrganizationId,
     organizations::{Organization, OrganizationCommand, Settings},
 };
+use journal::Committed;
 use poem::Request;
 use poem_openapi::{
     OpenApi,
@@ -182,16 +184,25 @@ impl Organizations {
 /// The request, its idempotency key and its body.
 type Given<'a> = (&'a Request, Option<String>, Option<&'a serde_json::Value>);
 
+async fn commit(
+    app: &App,
+    caller: &Caller,
+    (request, key, body): Given<'_>,
+    command: impl FnOnce(Timestamp) -> OrganizationCommand,
+) -> Result<Committed, Problem> {
+    let context = Terms::new(request, key, None).context(app, caller, body)?;
+    let command = command(app.journal.clock().now());
+    app.execute::<Organization>(context, caller.org.to_string(), command).await
+}
+
 /// Gives a command about the caller's organisation.
 async fn give(
     app: &App,
     caller: &Caller,
-    (request, key, body): Given<'_>,
-    command: impl FnOnce(domain::Timestamp) -> OrganizationCommand,
+    given: Given<'_>,
+    command: impl FnOnce(Timestamp) -> OrganizationCommand,
 ) -> Result<Accepted, Problem> {
-    let context = Terms::new(request, key, None).context(app, caller, body)?;
-    let command = command(app.journal.clock().now());
-    let committed = app.execute::<Organization>(context, caller.org.to_string(), command).await?;
+    let committed = commit(app, caller, given, command).await?;
     Ok(Accepted::new(committed, COLLECTION))
 }
 
@@ -201,12 +212,9 @@ async fn give_about(
     caller: &Caller,
     given: Given<'_>,
     member: String,
-    command: impl FnOnce(domain::Timestamp) -> OrganizationCommand,
+    command: impl FnOnce(Timestamp) -> OrganizationCommand,
 ) -> Result<Accepted, Problem> {
-    let (request, key, body) = given;
-    let context = Terms::new(request, key, None).context(app, caller, body)?;
-    let command = command(app.journal.clock().now());
-    let committed = app.execute::<Organization>(context, caller.org.to_string(), command).await?;
+    let committed = commit(app, caller, given, command).await?;
     let collection = format!("{COLLECTION}/{}/members", caller.org);
-    Ok(Accepted::new(journal::Committed { aggregate_id: member, ..committed }, &collection))
+    Ok(Accepted::of_part(committed, member, &collection))
 }

@@ -8,7 +8,7 @@ use domain::{
     ids::PolicyId,
     organizations::{MAX_POLICIES, MAX_ZONES, Organization, OrganizationCommand},
 };
-use journal::{Committed, Outcome};
+use journal::Committed;
 use poem::Request;
 use poem_openapi::{
     OpenApi,
@@ -16,20 +16,20 @@ use poem_openapi::{
     types::Any,
 };
 use projections::{
-    Slice, View,
+    View,
     organizations::{self, PolicyRow},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use cache::PolicyCache;
 
 use crate::{
     auth::Caller,
-    command::{Accepted, Input, Terms},
+    command::{Accepted, Input, Terms, part_made},
     document::Tag,
+    ids::parse_id,
     problem::{Code, Problem},
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
 use model::{PolicyPage, PolicyView};
@@ -39,7 +39,6 @@ const _: () = assert!(
     access::MAX_POLICIES == MAX_POLICIES && access::MAX_ZONES == MAX_ZONES,
     "what the organisation takes can be compiled"
 );
-const DEFAULT_LIMIT: u32 = 50;
 
 pub(crate) struct Policies {
     pub app: App,
@@ -72,10 +71,7 @@ impl Policies {
             OrganizationCommand::AddPolicy { policy_id, policy: body.raw, now: clock.now() };
         let organization = caller.org.to_string();
         let committed = self.app.execute::<Organization>(context, organization, command).await?;
-        let id = match committed.outcome {
-            Outcome::Replayed => added_then(&self.app, &committed).await?,
-            Outcome::Applied | Outcome::AlreadyApplied => policy_id,
-        };
+        let id = part_made(&self.app, &committed, "policy_id", policy_id).await?;
         Ok(accepted(committed, id))
     }
 
@@ -94,7 +90,7 @@ impl Policies {
         fresh: Freshness,
     ) -> Result<Read<PolicyPage>, Problem> {
         let view = fresh.open(&self.app, organizations::NAME).await?;
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let page = organizations::policies(caller.tenant(), &view, slice).await?;
         let policies = page.items.into_iter().map(PolicyView::from).collect();
         Ok(Read::new(PolicyPage { policies, next_cursor: page.next_cursor }, view.position()))
@@ -128,7 +124,7 @@ impl Policies {
         key: Header<Option<String>>,
         body: Input<Any<Value>>,
     ) -> Result<Accepted, Problem> {
-        let policy_id = parse(&id.0)?;
+        let policy_id = parse_id(&id.0)?;
         let context =
             Terms::new(request, key.0, None).context(&self.app, &caller, Some(&body.raw))?;
         check(&body.raw)?;
@@ -150,7 +146,7 @@ impl Policies {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
-        let policy_id = parse(&id.0)?;
+        let policy_id = parse_id(&id.0)?;
         let context = Terms::new(request, key.0, None).context(&self.app, &caller, None)?;
         let now = self.app.journal.clock().now();
         let command = OrganizationCommand::RemovePolicy { policy_id, now };
@@ -161,7 +157,7 @@ impl Policies {
 }
 
 fn accepted(committed: Committed, id: PolicyId) -> Accepted {
-    Accepted::new(Committed { aggregate_id: id.to_string(), ..committed }, COLLECTION)
+    Accepted::of_part(committed, id.to_string(), COLLECTION)
 }
 
 /// Every fault of the policy, each with its field.
@@ -177,26 +173,8 @@ async fn find(
     id: &str,
     fresh: Freshness,
 ) -> Result<(View, PolicyRow), Problem> {
-    let id = parse(id)?;
+    let id = parse_id(id)?;
     let view = fresh.open(app, organizations::NAME).await?;
     let row = organizations::policy(caller.tenant(), &view, id).await?;
     Ok((view, row.ok_or_else(Problem::not_found)?))
-}
-
-/// What is not an id is the id of nothing.
-fn parse(id: &str) -> Result<PolicyId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
-}
-
-/// The policy that a repeated command added when it was given first.
-async fn added_then(app: &App, committed: &Committed) -> Result<PolicyId, Problem> {
-    #[derive(Deserialize)]
-    struct Added {
-        policy_id: PolicyId,
-    }
-    let event = app.journal.at(committed.position).await?;
-    let added = event.and_then(|event| serde_json::from_str::<Added>(event.payload.get()).ok());
-    added
-        .map(|added| added.policy_id)
-        .ok_or_else(|| Problem::new(Code::Internal, "what the command came to is not in the log"))
 }

@@ -22,7 +22,7 @@ use crate::{
     command::{Accepted, Input, Terms},
     document::Tag,
     problem::Problem,
-    read::{Freshness, Read},
+    read::{DEFAULT_LIMIT, Freshness, Read},
     state::App,
 };
 
@@ -81,7 +81,7 @@ impl Aliases {
     ) -> Result<Superseded<Read<ScanPage>>, Problem> {
         let view = fresh.open(&self.app, scans::NAME).await?;
         let skip = skip.0.unwrap_or(0).min(MAX_LIMIT);
-        let limit = limit.0.unwrap_or(super::DEFAULT_LIMIT).min(MAX_LIMIT - skip);
+        let limit = limit.0.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT - skip);
         let slice = Slice { limit: skip + limit, cursor: None };
         let page = scans::list(caller.tenant(), &view, &ScanFilter::default(), slice).await?;
         let rows = page.items.into_iter().skip(skip as usize).take(limit as usize);
@@ -122,7 +122,7 @@ impl Aliases {
         cursor: Query<Option<String>>,
         #[oai(name = "Millrace-Min-Position")] fresh: Freshness,
     ) -> Result<Superseded<Read<FindingPage>>, Problem> {
-        let limit = limit.0.unwrap_or(super::DEFAULT_LIMIT);
+        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
         let slice = Slice { limit, cursor: cursor.0.as_deref() };
         let filter = FindingFilter::default();
         let answer = list_findings(&self.app, &caller, &id.0, filter, slice, fresh).await?;

@@ -8,8 +8,6 @@ mod logs;
 mod model;
 mod report;
 
-use std::time::Duration;
-
 use domain::{
     ids::ScanId,
     scans::{Scan, ScanCommand},
@@ -20,7 +18,7 @@ use poem_openapi::{
     param::{Header, Path, Query},
 };
 use projections::{
-    Slice, ViewError,
+    Slice,
     scans::{self, AsOf, FindingFilter, ScanFilter, ScanRow},
 };
 
@@ -30,9 +28,10 @@ use crate::{
     auth::Caller,
     command::{Accepted, Input, Terms, etag},
     document::Tag,
+    ids::parse_id,
     live::Live,
     problem::Problem,
-    read::{Freshness, Read},
+    read::{Freshness, Read, slice},
     state::App,
 };
 use finding::{Severity, Status};
@@ -40,9 +39,6 @@ use model::{Engine, FindingPage, ScanPage, ScanRequest, ScanView, State, TargetK
 use report::{Format, Report};
 
 const COLLECTION: &str = "/v1/scans";
-const DEFAULT_LIMIT: u32 = 50;
-/// Longest that a scan which waits is held back for its place in the queue.
-const QUEUE_WAIT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Scans {
     pub app: App,
@@ -86,7 +82,7 @@ impl Scans {
             states: state.0.into_iter().map(Into::into).collect(),
             target_kind: target_kind.0.map(|kind| kind.as_str().to_owned()),
         };
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         let page = scans::list(caller.tenant(), &view, &filter, slice).await?;
         let scans = page.items.into_iter().map(ScanView::from).collect();
         let body = ScanPage { scans, next_cursor: page.next_cursor };
@@ -137,7 +133,7 @@ impl Scans {
             engines: engine.0.into_iter().map(Into::into).collect(),
             status: status.0.map(Into::into),
         };
-        let slice = Slice { limit: limit.0.unwrap_or(DEFAULT_LIMIT), cursor: cursor.0.as_deref() };
+        let slice = slice(&limit, &cursor);
         list_findings(&self.app, &caller, &id.0, filter, slice, fresh).await
     }
 
@@ -156,7 +152,7 @@ impl Scans {
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
     ) -> Result<Report, Problem> {
-        let (view, row) = find(&self.app, &caller, &id.0, fresh).await?;
+        let (view, row) = find(&self.app, &caller, &id.0, &fresh).await?;
         Report::new(format.0.unwrap_or(Format::Json), caller.tenant(), view, row).await
     }
 
@@ -176,7 +172,7 @@ impl Scans {
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
     ) -> Result<Live<logs::Line>, Problem> {
-        let (_, row) = find(&self.app, &caller, &id.0, fresh).await?;
+        let (_, row) = find(&self.app, &caller, &id.0, &fresh).await?;
         logs::follow(&self.app, &caller, &row, last_event_id.0).await
     }
 
@@ -238,7 +234,7 @@ async fn cancel_scan(
     id: &str,
     terms: Terms,
 ) -> Result<Accepted, Problem> {
-    let id = parse(id)?.to_string();
+    let id = parse_id::<ScanId>(id)?.to_string();
     let context = terms.context(app, caller, None)?;
     let command = ScanCommand::RequestCancel { now: app.journal.clock().now() };
     let committed = app.execute::<Scan>(context, id.clone(), command).await?;
@@ -258,7 +254,7 @@ async fn read_scan(
     fresh: Freshness,
 ) -> Result<Read<ScanView>, Problem> {
     if let Some(text) = as_of {
-        let (id, point) = (parse(id)?, point(&text)?);
+        let (id, point) = (parse_id(id)?, point(&text)?);
         let row = scans::as_of(&app.journal, caller.tenant(), id, point).await?;
         let row = row.ok_or_else(Problem::not_found)?;
         let (tag, position) = (etag(row.sequence), row.position);
@@ -266,22 +262,24 @@ async fn read_scan(
             Read::new(ScanView::from(row), position).versioned(tag, if_none_match.as_deref())
         );
     }
-    let (view, row) = find(app, caller, id, fresh).await?;
+    let (view, row) = find(app, caller, id, &fresh).await?;
     let tag = etag(row.sequence);
     let waits = row.state == domain::scans::ScanStatus::Queued;
-    let place = if waits { queue_place(app, caller, &row).await? } else { None };
+    let place = if waits { queue_place(app, caller, &row, &fresh).await? } else { None };
     // The place in the queue moves without a new version.
     let known = if_none_match.as_deref().filter(|_| !waits);
     Ok(Read::new(ScanView::from(row).queued_at(place), view.position()).versioned(tag, known))
 }
 
-async fn queue_place(app: &App, caller: &Caller, row: &ScanRow) -> Result<Option<u64>, Problem> {
+/// The queue is another view than the scan, and must be as fresh.
+async fn queue_place(
+    app: &App,
+    caller: &Caller,
+    row: &ScanRow,
+    fresh: &Freshness,
+) -> Result<Option<u64>, Problem> {
     use projections::jobs;
-    // The queue is another view, which may be behind this one by a moment.
-    let view = match app.views.open(jobs::NAME, Some(row.position), QUEUE_WAIT).await {
-        Err(ViewError::Stale { .. }) => return Ok(None),
-        opened => opened?,
-    };
+    let view = fresh.open(app, jobs::NAME).await?;
     let place = jobs::place(caller.tenant(), &view, &row.id.to_string()).await?;
     Ok(place.map(|place| place.ahead + 1))
 }
@@ -294,7 +292,7 @@ async fn list_findings(
     slice: Slice<'_>,
     fresh: Freshness,
 ) -> Result<Read<FindingPage>, Problem> {
-    let (view, row) = find(app, caller, id, fresh).await?;
+    let (view, row) = find(app, caller, id, &fresh).await?;
     let page = scans::findings(caller.tenant(), &view, row.id, &filter, slice).await?;
     let findings = page.items.into_iter().map(Into::into).collect();
     let body = FindingPage { findings, next_cursor: page.next_cursor };
@@ -306,17 +304,12 @@ async fn find(
     app: &App,
     caller: &Caller,
     id: &str,
-    fresh: Freshness,
+    fresh: &Freshness,
 ) -> Result<(projections::View, ScanRow), Problem> {
-    let id = parse(id)?;
+    let id = parse_id(id)?;
     let view = fresh.open(app, scans::NAME).await?;
     let row = scans::get(caller.tenant(), &view, id).await?;
     Ok((view, row.ok_or_else(Problem::not_found)?))
-}
-
-/// What is not an id is the id of nothing.
-fn parse(id: &str) -> Result<ScanId, Problem> {
-    id.parse().map_err(|_| Problem::not_found())
 }
 
 fn point(text: &str) -> Result<AsOf, Problem> {

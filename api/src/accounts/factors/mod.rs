@@ -17,7 +17,7 @@ use super::{
     model::{Noted, Tokens},
     noted, session,
 };
-use crate::{document::Tag, problem::Problem, read::Read, state::App};
+use crate::{document::Tag, ids::parse_id, problem::Problem, read::Read, state::App};
 pub(super) use answer::LoginAnswer;
 pub(super) use guard::confirm;
 pub(super) use model::ConfirmInput;
@@ -153,7 +153,7 @@ impl SecondFactors {
         id: Path<String>,
         input: Json<ConfirmInput>,
     ) -> Result<Json<Noted>, Problem> {
-        let id = id.0.parse().map_err(|_| Problem::not_found())?;
+        let id = parse_id(&id.0)?;
         confirm(&self.app, &caller, input.0).await?;
         passkeys::remove(&self.app, &caller, id).await?;
         Ok(noted("the passkey is removed"))
