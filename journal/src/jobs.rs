@@ -40,6 +40,16 @@ pub struct JobPointer {
     pub attempt: u32,
 }
 
+impl JobPointer {
+    /// Reads what a message of the stream holds. What is no id cannot be looked up anywhere, so a
+    /// pointer with one is refused here and not offered again for ever.
+    pub fn decode(payload: &[u8]) -> Result<Self, Error> {
+        let pointer: Self = serde_json::from_slice(payload).map_err(Error::Decode)?;
+        token(&pointer.job)?;
+        Ok(pointer)
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{action} failed")]
@@ -52,6 +62,8 @@ pub enum Error {
     Token(String),
     #[error("a job pointer could not be written as JSON")]
     Encode(#[from] serde_json::Error),
+    #[error("this is no job pointer")]
+    Decode(#[source] serde_json::Error),
 }
 
 impl Error {

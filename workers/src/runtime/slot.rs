@@ -73,11 +73,12 @@ impl<H: Handler> Runtime<H> {
     }
 
     async fn process(&self, message: &Message) {
-        let pointer = match serde_json::from_slice::<JobPointer>(&message.payload) {
+        let pointer = match JobPointer::decode(&message.payload) {
             Ok(pointer) => pointer,
             Err(error) => {
                 let sequence = message.info().map(|info| info.stream_sequence).unwrap_or_default();
-                tracing::error!(%error, subject = %message.subject, sequence, "a message that is no pointer to a job was thrown away");
+                let error = crate::chain(&error);
+                tracing::error!(error, subject = %message.subject, sequence, "a message that is no pointer to a job was thrown away");
                 return answer(message, AckKind::Term).await;
             }
         };

@@ -21,10 +21,12 @@ fn damaged() -> Vec<Vec<u8>> {
     let any = proptest::prop_oneof![shaped, mutated(vec![pointer.to_string().into_bytes()])];
     let mut runner = TestRunner::new(Config::default());
     // The stream refuses what is larger than any pointer.
-    std::iter::repeat_with(|| any.new_tree(&mut runner).unwrap().current())
+    let drawn = std::iter::repeat_with(|| any.new_tree(&mut runner).unwrap().current())
         .filter(|bytes| bytes.len() < 4000)
-        .take(DAMAGED)
-        .collect()
+        .take(DAMAGED);
+    // Valid JSON that the database cannot be asked for.
+    let nul = json!({ "job": "scan_\0", "attempt": 1 }).to_string().into_bytes();
+    drawn.chain([nul]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
