@@ -55,6 +55,8 @@ pub struct Options {
     pub passwords: credentials::password::PasswordOptions,
     /// Whom passkeys are made for; there are none without.
     pub passkeys: Option<credentials::passkey::RelyingPartyOptions>,
+    /// How long an invitation can be accepted.
+    pub invitation_life: TimeDelta,
     /// What authenticator apps call this installation.
     pub product: String,
 }
@@ -85,6 +87,7 @@ impl Default for Options {
             signing_keys_life: None,
             passwords: credentials::password::PasswordOptions::default(),
             passkeys: None,
+            invitation_life: TimeDelta::days(7),
             product: "Millrace".to_owned(),
         }
     }

@@ -105,9 +105,10 @@ pub fn private_fields(event_type: &str) -> &'static [&'static str] {
 /// The part of its aggregate that an event of this type is about: what it is, and the field of the
 /// payload with its id. None for an event about the aggregate itself.
 pub fn part(event_type: &str) -> Option<(&'static str, &'static str)> {
-    const PARTS: [(&str, &str, &str); 4] = [
+    const PARTS: [(&str, &str, &str); 5] = [
         ("audit.sink_", "audit_sink", "sink_id"),
         ("organization.api_key_", "api_key", "key_id"),
+        ("organization.invitation_", "invitation", "invitation_id"),
         ("organization.policy_", "policy", "policy_id"),
         ("organization.member_", "member", "user_id"),
     ];

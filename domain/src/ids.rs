@@ -120,6 +120,8 @@ ids! {
     ApiKeyId = "key";
     /// Somebody who is asked about the invoices of an organisation.
     BillingContactId = "contact";
+    /// An invitation into an organisation, and whoever is invited by it.
+    InvitationId = "invitation";
     /// An organisation: the tenant that owns every row.
     OrganizationId = "org";
     /// A passkey of a person.

@@ -16,6 +16,7 @@ pub(crate) enum List {
     Policies = 6,
     Members = 7,
     AddressBlocks = 8,
+    Invitations = 20,
     // Numbers in between belong to lists of other areas.
     Audit = 40,
 }

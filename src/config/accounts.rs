@@ -5,7 +5,7 @@ use super::layers::Section;
 use super::{Faults, Server};
 
 /// How people sign in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accounts {
     /// The domain that passkeys are made for; that of `server.public_url` when absent. Changing it makes
@@ -13,12 +13,21 @@ pub struct Accounts {
     pub passkey_domain: Option<String>,
     /// Origins whose pages may ask for passkeys; that of `server.public_url` when empty.
     pub passkey_origins: Vec<String>,
+    /// How long an invitation into an organisation can be accepted.
+    pub invitation_days: u32,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { passkey_domain: None, passkey_origins: Vec::new(), invitation_days: 7 }
+    }
 }
 
 impl Section for Accounts {
     const NAME: &'static str = "accounts";
 
     fn check(&self, faults: &mut Faults) {
+        faults.range("accounts.invitation_days", self.invitation_days, 1..=90);
         let Some(id) = &self.passkey_domain else {
             if !self.passkey_origins.is_empty() {
                 faults.add("accounts.passkey_origins", "go with accounts.passkey_domain");

@@ -26,6 +26,8 @@ pub struct Limits {
     pub sign_up: Rate,
     /// Requests for a new password, of a client address and for an address of mail.
     pub reset: Rate,
+    /// Invitations by mail, of whoever invites and for an address of mail.
+    pub invite: Rate,
     /// Requests that a language model answers, of whoever asks.
     pub ai: Rate,
     /// Wrong passwords in a row for one account that cost no delay; after that the delay doubles.
@@ -68,6 +70,7 @@ impl Default for Limits {
             login: Rate::new(10, 900, 5),
             sign_up: Rate::new(10, 3600, 5),
             reset: Rate::new(10, 3600, 5),
+            invite: Rate::new(50, 3600, 20),
             ai: Rate::new(20, 60, 5),
             free_guesses: 3,
             free_guesses_of_address: 10,
@@ -90,6 +93,7 @@ impl Section for Limits {
             ("login", self.login),
             ("sign_up", self.sign_up),
             ("reset", self.reset),
+            ("invite", self.invite),
             ("ai", self.ai),
         ] {
             let key = format!("limits.{name}");

@@ -93,6 +93,7 @@ fn options(config: &Config) -> Options {
         passwords: config.passwords.options(),
         plain_http_sinks: config.audit.plain_http,
         passkeys: config.accounts.relying_party(server, &config.mail.name),
+        invitation_life: TimeDelta::days(config.accounts.invitation_days.into()),
         product: config.mail.name.clone(),
         ..Options::default()
     }
@@ -106,6 +107,7 @@ fn limits(limits: &Limits) -> LimitOptions {
         login: limits.login.into(),
         sign_up: limits.sign_up.into(),
         reset: limits.reset.into(),
+        invite: limits.invite.into(),
         ai: limits.ai.into(),
         guesses: GuessOptions {
             free: limits.free_guesses,

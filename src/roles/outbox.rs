@@ -37,13 +37,19 @@ pub fn start(
         outbox::run(journal, options, until).await;
         Ok(())
     });
+    let (journal, views, until) =
+        (installation.journal.clone(), installation.views.clone(), stop.clone());
+    let invitations = tokio::spawn(async move {
+        outbox::expire_invitations(journal, views, until).await;
+        Ok(())
+    });
     let (options, until) = (audit(config)?, stop.clone());
     let (journal, views) = (installation.journal.clone(), installation.views.clone());
     let audit = tokio::spawn(async move {
         audit::run(journal, views, options, until).await;
         Ok(())
     });
-    Ok(vec![mails, audit])
+    Ok(vec![mails, invitations, audit])
 }
 
 fn audit(config: &Config) -> anyhow::Result<audit::Options> {

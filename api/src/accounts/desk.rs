@@ -177,7 +177,7 @@ fn methods(proofs: &[Proof]) -> Vec<String> {
 }
 
 /// What a link is made of beside the keys.
-pub(super) fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let mut random = [0; 16];
     rand::rng().fill_bytes(&mut random);

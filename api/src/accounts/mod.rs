@@ -26,15 +26,14 @@ use poem_openapi::{OpenApi, payload::Json};
 
 use crate::{cookies, document::Tag, problem::Problem, state::App};
 pub(crate) use caller::{Client, SESSION, SignedIn, register_session, signed_in};
-pub(crate) use desk::{Desk, DeskCell};
+pub(crate) use desk::{Desk, DeskCell, nonce};
 use factors::LoginAnswer;
 pub(crate) use factors::SecondFactors;
 pub(crate) use me::{Me, open};
-use model::{
-    AddressInput, LinkInput, LoginInput, NewPasswordInput, Noted, RefreshInput, SignUpInput, Tokens,
-};
+use model::{AddressInput, LoginInput, NewPasswordInput, RefreshInput, SignUpInput, Tokens};
+pub(crate) use model::{LinkInput, Noted};
 pub(crate) use profile::Profile;
-pub(crate) use sign_up::parse_address;
+pub(crate) use sign_up::{owner, parse_address};
 pub(crate) use signing::keep_signing_keys;
 pub use signing::rotate_signing_keys;
 
@@ -173,6 +172,6 @@ impl Accounts {
     }
 }
 
-fn noted(message: &str) -> Json<Noted> {
+pub(crate) fn noted(message: &str) -> Json<Noted> {
     Json(Noted { message: message.to_owned() })
 }

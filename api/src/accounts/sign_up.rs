@@ -84,7 +84,7 @@ pub(super) async fn by_link(
 }
 
 /// Who has the account of the address.
-pub(super) async fn owner(
+pub(crate) async fn owner(
     app: &App,
     desk: &Desk,
     email: &NormalEmail,

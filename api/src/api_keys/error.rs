@@ -9,14 +9,23 @@ impl From<OrganizationError> for Problem {
             OrganizationError::NotFound
             | OrganizationError::UnknownKey
             | OrganizationError::UnknownPolicy
-            | OrganizationError::UnknownMember => return Self::not_found(),
+            | OrganizationError::UnknownMember
+            | OrganizationError::UnknownInvitation => return Self::not_found(),
             OrganizationError::Archived => return Self::new(Code::OrganizationArchived, text),
             OrganizationError::LastOwner => return Self::new(Code::LastOwner, text),
-            OrganizationError::AboveOwnRole => return Self::new(Code::Forbidden, text),
+            OrganizationError::InvitedTooSoon => {
+                return Self::new(Code::TooManyRequests, text).retry_after(60);
+            }
+            OrganizationError::AboveOwnRole | OrganizationError::NotInvited => {
+                return Self::new(Code::Forbidden, text);
+            }
             OrganizationError::Exists
+            | OrganizationError::AlreadyMember
+            | OrganizationError::TooManyInvitations
             | OrganizationError::TooManyKeys
             | OrganizationError::TooManyPolicies
             | OrganizationError::RevokedKey => return Self::new(Code::Conflict, text),
+            OrganizationError::InvitationLink => "token",
             OrganizationError::Name => "name",
             OrganizationError::Slug => "slug",
             OrganizationError::Logo => "logo_url",

@@ -93,7 +93,7 @@ impl Held {
             Self::Address(_) => &[Policy::Address, Policy::Login, Policy::SignUp, Policy::Reset],
             Self::User(_) => &[Policy::User, Policy::Ai],
             Self::Key(_) => &[Policy::Key, Policy::Ai],
-            Self::Email(_) => &[Policy::Reset],
+            Self::Email(_) => &[Policy::Reset, Policy::Invite],
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct LimitOptions {
     pub login: Quota,
     pub sign_up: Quota,
     pub reset: Quota,
+    /// Of whoever invites, and of an address that is invited.
+    pub invite: Quota,
     pub ai: Quota,
     pub guesses: GuessOptions,
     pub allow: AllowList,
@@ -29,6 +31,7 @@ impl Default for LimitOptions {
             login: Quota::new(10, 15 * MINUTE, 5),
             sign_up: Quota::new(10, 60 * MINUTE, 5),
             reset: Quota::new(10, 60 * MINUTE, 5),
+            invite: Quota::new(50, 60 * MINUTE, 20),
             ai: Quota::new(20, MINUTE, 5),
             guesses: GuessOptions::default(),
             allow: AllowList::default(),
@@ -45,6 +48,7 @@ impl LimitOptions {
             Policy::Login => self.login,
             Policy::SignUp => self.sign_up,
             Policy::Reset => self.reset,
+            Policy::Invite => self.invite,
             Policy::Ai => self.ai,
         }
     }

@@ -16,13 +16,23 @@ pub enum Policy {
     SignUp,
     /// Requests for a new password.
     Reset,
+    /// Invitations, by whoever invites and for each address that is invited.
+    Invite,
     /// Requests that a language model answers.
     Ai,
 }
 
 impl Policy {
-    pub const ALL: [Self; 7] =
-        [Self::User, Self::Address, Self::Key, Self::Login, Self::SignUp, Self::Reset, Self::Ai];
+    pub const ALL: [Self; 8] = [
+        Self::User,
+        Self::Address,
+        Self::Key,
+        Self::Login,
+        Self::SignUp,
+        Self::Reset,
+        Self::Invite,
+        Self::Ai,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -32,6 +42,7 @@ impl Policy {
             Self::Login => "login",
             Self::SignUp => "sign_up",
             Self::Reset => "reset",
+            Self::Invite => "invite",
             Self::Ai => "ai",
         }
     }

@@ -2,8 +2,10 @@ use domain::{
     Decide,
     ids::UserId,
     organizations::{Organization, OrganizationCommand},
+    users::{User, own_organization},
 };
-use projections::{MAX_LIMIT, organizations};
+use journal::{Actor, Context};
+use projections::{MAX_LIMIT, View, organizations};
 
 use crate::{accounts::Client, problem::Problem, state::App};
 
@@ -28,6 +30,23 @@ pub(crate) async fn forget_member(app: &App, client: &Client, user: UserId) -> R
         let context = client.context_in(app, org);
         app.execute::<Organization>(context, org.to_string(), erase()).await?;
     }
+    forget_invited(app, &view, user).await?;
     app.members.forget(user);
+    Ok(())
+}
+
+/// Ends the invitations that wait for the address of the account, and destroys the keys under which they
+/// hold it.
+async fn forget_invited(app: &App, view: &View, user: UserId) -> Result<(), Problem> {
+    let account = app.journal.state::<User>(own_organization(user), &user.to_string()).await?;
+    let Some((account, _)) = account else { return Ok(()) };
+    for (org, invitation) in organizations::invited(view, &account.email_index).await? {
+        let (email_index, clock) = (account.email_index.clone(), app.journal.clock());
+        let command = OrganizationCommand::ForgetInvited { email_index, now: clock.now() };
+        // No organisation learns which account it was.
+        let context = Context::new(org, Actor::System("mailer"), clock.new_id());
+        app.execute::<Organization>(context, org.to_string(), command).await?;
+        app.journal.erase_person(invitation.uuid()).await?;
+    }
     Ok(())
 }

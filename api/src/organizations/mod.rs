@@ -2,9 +2,11 @@
 //!
 //! What is below `/v1/organizations/{id}` is done in the organisation that the path names.
 
+mod answers;
 mod billing;
 mod erasure;
 mod grant;
+mod invitations;
 mod members;
 mod model;
 
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use domain::{
     Timestamp,
-    ids::OrganizationId,
+    ids::{OrganizationId, UserId},
     organizations::{Organization, OrganizationCommand, Settings},
 };
 use journal::Committed;
@@ -23,8 +25,10 @@ use poem_openapi::{
 };
 use projections::organizations;
 
+use answers::Answers;
 use billing::Billing;
 pub(crate) use erasure::forget_member;
+use invitations::Invitations;
 use members::Members;
 
 use crate::{
@@ -39,14 +43,20 @@ use crate::{
 use model::{MembershipView, OrganizationList, OrganizationRequest, OrganizationView};
 
 const COLLECTION: &str = "/v1/organizations";
-/// Organisations that a user can be a member of and still make another.
+/// Organisations that a user can be a member of and still make or join another.
 const MAX_OF_USER: u32 = 100;
 
 /// Everything that is done with organisations.
-pub(crate) type Apis = (Organizations, Members, Billing);
+pub(crate) type Apis = (Organizations, Members, Invitations, Answers, Billing);
 
 pub(crate) fn apis(app: &App) -> Apis {
-    (Organizations { app: app.clone() }, Members { app: app.clone() }, Billing { app: app.clone() })
+    (
+        Organizations { app: app.clone() },
+        Members { app: app.clone() },
+        Invitations { app: app.clone() },
+        Answers { app: app.clone() },
+        Billing { app: app.clone() },
+    )
 }
 
 pub(crate) struct Organizations {
@@ -66,12 +76,7 @@ impl Organizations {
         body: Input<OrganizationRequest>,
     ) -> Result<Accepted, Problem> {
         let (app, user) = (&self.app, caller.user);
-        let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
-        let memberships = organizations::memberships(&view, user, MAX_OF_USER).await?;
-        if memberships.len() >= MAX_OF_USER as usize {
-            let detail = format!("a member of {MAX_OF_USER} organisations makes no more of them");
-            return Err(Problem::new(Code::Conflict, detail));
-        }
+        check_room(app, user).await?;
         let org = OrganizationId::from_uuid(app.journal.clock().new_id());
         let (context, now) = (caller.client.context_in(app, org), app.journal.clock().now());
         let OrganizationRequest { name, slug, logo_url } = body.value;
@@ -179,6 +184,17 @@ impl Organizations {
         let terms = (request, key.0, None);
         give(&self.app, &caller, terms, |now| OrganizationCommand::BringBack { now }).await
     }
+}
+
+/// Whether the user can be in one more organisation.
+async fn check_room(app: &App, user: UserId) -> Result<(), Problem> {
+    let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
+    let memberships = organizations::memberships(&view, user, MAX_OF_USER).await?;
+    if memberships.len() < MAX_OF_USER as usize {
+        return Ok(());
+    }
+    let detail = format!("nobody makes or joins more than {MAX_OF_USER} organisations");
+    Err(Problem::new(Code::Conflict, detail))
 }
 
 /// The request, its idempotency key and its body.

@@ -87,6 +87,41 @@ pub(crate) struct MemberRequest {
     pub permissions: Vec<String>,
 }
 
+/// Who is to be what.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct InvitationRequest {
+    pub email: String,
+    pub role: RoleName,
+    /// Actions on top of the role: `audit:read`, `keys:*`.
+    #[oai(default)]
+    pub permissions: Vec<String>,
+}
+
+#[derive(Debug, Object)]
+#[oai(rename = "Invitation")]
+pub(crate) struct InvitationView {
+    pub id: String,
+    pub email: Option<String>,
+    pub role: RoleName,
+    /// Actions on top of the role.
+    pub permissions: Vec<String>,
+    /// The member who made it; left out when a key in the owner's place did.
+    #[oai(skip_serializing_if_is_none)]
+    pub inviter: Option<String>,
+    pub invited_at: Timestamp,
+    pub mailed_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Object)]
+pub(crate) struct InvitationPage {
+    pub invitations: Vec<InvitationView>,
+    /// Left out on the last page.
+    #[oai(skip_serializing_if_is_none)]
+    pub next_cursor: Option<String>,
+}
+
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub(crate) struct TransferRequest {

@@ -40,6 +40,7 @@ pub fn no_limits() -> LimitOptions {
         login: plenty,
         sign_up: plenty,
         reset: plenty,
+        invite: plenty,
         ai: plenty,
         guesses: GuessOptions { free: 1000, free_of_address: 1000, ..GuessOptions::default() },
         ..LimitOptions::default()

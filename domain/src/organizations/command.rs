@@ -1,12 +1,12 @@
 use serde_json::Value;
 
 use super::{
-    BillingContact, KeyTerms, Organization, OrganizationError, OrganizationEvent, Role, Settings,
-    keys, members, policies, settings,
+    BillingContact, Invite, KeyTerms, Organization, OrganizationError, OrganizationEvent, Role,
+    Settings, invitations, keys, members, policies, settings,
 };
 use crate::{
     Decision, Timestamp,
-    ids::{ApiKeyId, PolicyId, UserId},
+    ids::{ApiKeyId, InvitationId, PolicyId, UserId},
 };
 
 /// Who acts is told where the rules depend on it: `by` is a member, or nobody for a key that acts in
@@ -66,6 +66,42 @@ pub enum OrganizationCommand {
         by: Option<UserId>,
         now: Timestamp,
     },
+    Invite(Box<Invite>, Timestamp),
+    ResendInvitation {
+        invitation_id: InvitationId,
+        nonce: String,
+        expires_at: Timestamp,
+        by: Option<UserId>,
+        now: Timestamp,
+    },
+    RevokeInvitation {
+        invitation_id: InvitationId,
+        by: Option<UserId>,
+        now: Timestamp,
+    },
+    /// By a link whose token was checked against this nonce, and an account whose address is confirmed.
+    AcceptInvitation {
+        invitation_id: InvitationId,
+        nonce: String,
+        user_id: UserId,
+        email_index: String,
+        now: Timestamp,
+    },
+    /// The same.
+    DeclineInvitation {
+        invitation_id: InvitationId,
+        nonce: String,
+        email_index: String,
+        now: Timestamp,
+    },
+    ExpireInvitations {
+        now: Timestamp,
+    },
+    /// The account of this address is about to be erased.
+    ForgetInvited {
+        email_index: String,
+        now: Timestamp,
+    },
     IssueApiKey {
         key_id: ApiKeyId,
         secret_hash: String,
@@ -111,6 +147,10 @@ pub(super) fn decide(state: &Organization, command: OrganizationCommand) -> Deci
         Command::BringBack { now } => Ok(settings::bring_back(state, now)),
         Command::Leave { user_id, now } => members::leave(state, user_id, now),
         Command::EraseMember { user_id, now } => members::erase(state, user_id, now),
+        Command::ExpireInvitations { now } => Ok(invitations::expire(state, now)),
+        Command::ForgetInvited { email_index, now } => {
+            Ok(invitations::forget(state, &email_index, now))
+        }
         // A secret that leaked is stopped whatever the organisation is.
         Command::RevokeApiKey { key_id, now } => keys::revoke(state, key_id, now),
         _ if state.archived => Err(OrganizationError::Archived),
@@ -124,6 +164,19 @@ pub(super) fn decide(state: &Organization, command: OrganizationCommand) -> Deci
         }
         Command::RemoveMember { user_id, by, now } => members::remove(state, user_id, by, now),
         Command::Transfer { to, by, now } => members::transfer(state, to, by, now),
+        Command::Invite(invite, now) => invitations::invite(state, *invite, now),
+        Command::ResendInvitation { invitation_id, nonce, expires_at, by, now } => {
+            invitations::resend(state, invitation_id, (nonce, expires_at), by, now)
+        }
+        Command::RevokeInvitation { invitation_id, by, now } => {
+            invitations::revoke(state, invitation_id, by, now)
+        }
+        Command::AcceptInvitation { invitation_id, nonce, user_id, email_index, now } => {
+            invitations::accept(state, invitation_id, &nonce, (user_id, &email_index), now)
+        }
+        Command::DeclineInvitation { invitation_id, nonce, email_index, now } => {
+            invitations::decline(state, invitation_id, &nonce, &email_index, now)
+        }
         Command::IssueApiKey { key_id, secret_hash, terms, now } => {
             keys::issue(state, key_id, secret_hash, terms, now)
         }

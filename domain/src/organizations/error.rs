@@ -1,5 +1,5 @@
 use super::{
-    MAX_EXTRA_PERMISSIONS, MAX_ISSUED_KEYS, MAX_POLICIES, MAX_ZONES,
+    MAX_EXTRA_PERMISSIONS, MAX_ISSUED_KEYS, MAX_PENDING_INVITATIONS, MAX_POLICIES, MAX_ZONES,
     keys::{MAX_OVERLAP, MAX_REQUESTS_PER_MINUTE, MAX_SCOPES},
     settings::{MAX_LOGO_BYTES, MAX_NAME_CHARS},
 };
@@ -30,6 +30,18 @@ pub enum OrganizationError {
     LastOwner,
     #[error("a member has at most {MAX_EXTRA_PERMISSIONS} extra permissions")]
     Permissions,
+    #[error("whoever has this address is a member already")]
+    AlreadyMember,
+    #[error("there is no such invitation, or it was answered or has ended")]
+    UnknownInvitation,
+    #[error("the link was used or replaced, or has expired")]
+    InvitationLink,
+    #[error("the invitation is for another address than the one of this account")]
+    NotInvited,
+    #[error("this address was mailed a moment ago; wait a minute")]
+    InvitedTooSoon,
+    #[error("at most {MAX_PENDING_INVITATIONS} invitations wait for an answer at the same time")]
+    TooManyInvitations,
     #[error("an organisation is issued at most {MAX_ISSUED_KEYS} API keys in all")]
     TooManyKeys,
     #[error("there is no such API key")]

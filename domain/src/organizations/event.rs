@@ -6,7 +6,7 @@ use super::{EVERYTHING, Role};
 use crate::{
     Pii, Timestamp,
     event::EventType,
-    ids::{ApiKeyId, BillingContactId, PolicyId, UserId},
+    ids::{ApiKeyId, BillingContactId, InvitationId, PolicyId, UserId},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +84,45 @@ pub enum OrganizationEvent {
         from: Option<UserId>,
         transferred_at: Timestamp,
     },
+    InvitationMade {
+        /// Whom the address is about.
+        invitation_id: InvitationId,
+        email: Pii<String>,
+        /// Of the address in the blind index, by which its account is known.
+        email_index: String,
+        role: Role,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
+        /// The member who may give the place: the invitation ends when they may no longer. None when a
+        /// key in the owner's place made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inviter: Option<UserId>,
+        /// Of the link in the mail.
+        nonce: String,
+        expires_at: Timestamp,
+        invited_at: Timestamp,
+    },
+    InvitationResent {
+        invitation_id: InvitationId,
+        /// Of the link in the new mail; the one before works no longer.
+        nonce: String,
+        expires_at: Timestamp,
+        resent_at: Timestamp,
+    },
+    InvitationAccepted {
+        invitation_id: InvitationId,
+        user_id: UserId,
+        accepted_at: Timestamp,
+    },
+    InvitationDeclined {
+        invitation_id: InvitationId,
+        declined_at: Timestamp,
+    },
+    InvitationEnded {
+        invitation_id: InvitationId,
+        reason: InvitationEnd,
+        ended_at: Timestamp,
+    },
     ApiKeyIssued {
         key_id: ApiKeyId,
         name: String,
@@ -135,6 +174,22 @@ pub enum OrganizationEvent {
         policy_id: PolicyId,
         removed_at: Timestamp,
     },
+}
+
+/// Why an invitation can be accepted no longer, though nobody answered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitationEnd {
+    Revoked,
+    /// By another of the same address.
+    Replaced,
+    Expired,
+    /// Whoever made it left, or may not give such a place any more.
+    Inviter,
+    /// The organisation was archived.
+    Archived,
+    /// Whoever was invited is not to be known any more.
+    Erased,
 }
 
 pub const EVENT_TYPES: &[EventType] = &[
@@ -192,6 +247,31 @@ pub const EVENT_TYPES: &[EventType] = &[
         about: "It was handed to another owner.",
     },
     EventType {
+        name: "organization.invitation_made",
+        version: 1,
+        about: "Somebody is invited by mail to become a member.",
+    },
+    EventType {
+        name: "organization.invitation_resent",
+        version: 1,
+        about: "The mail of an invitation goes out again, with another link.",
+    },
+    EventType {
+        name: "organization.invitation_accepted",
+        version: 1,
+        about: "Whoever was invited accepted, and joins.",
+    },
+    EventType {
+        name: "organization.invitation_declined",
+        version: 1,
+        about: "Whoever was invited does not want to join.",
+    },
+    EventType {
+        name: "organization.invitation_ended",
+        version: 1,
+        about: "An invitation can be accepted no longer, though nobody answered it.",
+    },
+    EventType {
         name: "organization.api_key_issued",
         version: 1,
         about: "An API key was issued; the event holds only its hash.",
@@ -239,6 +319,11 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
             Self::MemberRemoved { .. } => "organization.member_removed",
             Self::MemberLeft { .. } => "organization.member_left",
             Self::Transferred { .. } => "organization.transferred",
+            Self::InvitationMade { .. } => "organization.invitation_made",
+            Self::InvitationResent { .. } => "organization.invitation_resent",
+            Self::InvitationAccepted { .. } => "organization.invitation_accepted",
+            Self::InvitationDeclined { .. } => "organization.invitation_declined",
+            Self::InvitationEnded { .. } => "organization.invitation_ended",
             Self::ApiKeyIssued { .. } => "organization.api_key_issued",
             Self::ApiKeyRotated { .. } => "organization.api_key_rotated",
             Self::ApiKeyRevoked { .. } => "organization.api_key_revoked",

@@ -1,6 +1,6 @@
 use super::{
     MAX_EXTRA_PERMISSIONS, Member, Organization, OrganizationError, OrganizationEvent, Role,
-    command::Decided,
+    command::Decided, invitations, settings,
 };
 use crate::{Decision, Timestamp, ids::UserId};
 
@@ -28,12 +28,8 @@ pub(super) fn change(
     if role != Role::Owner {
         check_owner_stays(state, user_id)?;
     }
-    Ok(Decision::one(OrganizationEvent::MemberChanged {
-        user_id,
-        role,
-        permissions,
-        changed_at: now,
-    }))
+    let changed = OrganizationEvent::MemberChanged { user_id, role, permissions, changed_at: now };
+    Ok(with(changed, invitations::beyond(state, user_id, Some(role), now)))
 }
 
 pub(super) fn remove(
@@ -47,13 +43,15 @@ pub(super) fn remove(
         return Err(OrganizationError::AboveOwnRole);
     }
     check_owner_stays(state, user_id)?;
-    Ok(Decision::one(OrganizationEvent::MemberRemoved { user_id, removed_at: now }))
+    let removed = OrganizationEvent::MemberRemoved { user_id, removed_at: now };
+    Ok(with(removed, invitations::beyond(state, user_id, None, now)))
 }
 
 pub(super) fn leave(state: &Organization, user_id: UserId, now: Timestamp) -> Decided {
     state.member(user_id).ok_or(OrganizationError::UnknownMember)?;
     check_owner_stays(state, user_id)?;
-    Ok(Decision::one(OrganizationEvent::MemberLeft { user_id, left_at: now }))
+    let left = OrganizationEvent::MemberLeft { user_id, left_at: now };
+    Ok(with(left, invitations::beyond(state, user_id, None, now)))
 }
 
 /// Somebody's account ends. An organisation of which they were the only member has nobody left to act.
@@ -64,10 +62,9 @@ pub(super) fn erase(state: &Organization, user_id: UserId, now: Timestamp) -> De
     let left = OrganizationEvent::MemberLeft { user_id, left_at: now };
     if state.members.len() > 1 {
         check_owner_stays(state, user_id)?;
-        return Ok(Decision::one(left));
+        return Ok(with(left, invitations::beyond(state, user_id, None, now)));
     }
-    let archived = (!state.archived).then_some(OrganizationEvent::Archived { archived_at: now });
-    Ok(Decision::Accept([left].into_iter().chain(archived).collect()))
+    Ok(with(left, settings::archived(state, now)))
 }
 
 /// `by` is an owner, or acts in the owner's place.
@@ -84,7 +81,13 @@ pub(super) fn transfer(
     if by == Some(to) {
         return Ok(Decision::AlreadyApplied);
     }
-    Ok(Decision::one(OrganizationEvent::Transferred { to, from: by, transferred_at: now }))
+    let beyond = by.map(|by| invitations::beyond(state, by, Some(Role::Admin), now));
+    let handed_on = OrganizationEvent::Transferred { to, from: by, transferred_at: now };
+    Ok(with(handed_on, beyond.unwrap_or_default()))
+}
+
+fn with(event: OrganizationEvent, more: Vec<OrganizationEvent>) -> Decision<OrganizationEvent> {
+    Decision::Accept([event].into_iter().chain(more).collect())
 }
 
 pub(super) fn founder(user_id: UserId, now: Timestamp) -> OrganizationEvent {
@@ -124,7 +127,7 @@ impl Organization {
     }
 
     /// The role of whoever acts. Nobody means a key that acts in the owner's place.
-    fn rank(&self, by: Option<UserId>) -> Result<Role, OrganizationError> {
+    pub(super) fn rank(&self, by: Option<UserId>) -> Result<Role, OrganizationError> {
         match by {
             None => Ok(Role::Owner),
             Some(user) => {

@@ -1,13 +1,14 @@
 //! An organisation: the tenant that owns rows, whose members and API keys act.
 //!
 //! `created` once, by the operator or by a user who owns it then. Members join, change and go, and the
-//! last owner stays. Keys are issued, rotated and revoked, policies added, changed and removed. An
+//! last owner stays. Whoever is invited joins by accepting, within the life of the invitation. Keys are issued, rotated and revoked, policies added, changed and removed. An
 //! `archived` one can be read and brought back, and nothing else. The secret of a key never reaches this
 //! crate, only its SHA-256 hash does.
 
 mod command;
 mod error;
 mod event;
+mod invitations;
 mod keys;
 mod members;
 mod policies;
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 pub use command::OrganizationCommand;
 pub use error::OrganizationError;
-pub use event::{EVENT_TYPES, OrganizationEvent};
+pub use event::{EVENT_TYPES, InvitationEnd, OrganizationEvent};
+pub use invitations::{Invitation, Invite};
 pub use keys::KeyTerms;
 pub use state::{Member, Organization};
 
@@ -41,11 +43,18 @@ pub const MAX_ZONES: usize = 16;
 /// Extra permissions of one member.
 pub const MAX_EXTRA_PERMISSIONS: usize = 64;
 
+/// Invitations that wait for an answer at the same time.
+pub const MAX_PENDING_INVITATIONS: usize = 100;
+
+/// Purpose of the link that an invitation is mailed with.
+pub const INVITATION_LINK: &str = "invitation";
+
 /// The scope that names every action, which keys had before they had scopes.
 pub const EVERYTHING: &str = "*";
 
 /// Names of personal fields, which their values are opened under.
 pub const BILLING_EMAIL: &str = "email";
+pub const INVITED_EMAIL: &str = "email";
 pub const BILLING_NAME: &str = "name";
 
 /// What a member is in an organisation. Each may do what the ones before it may.

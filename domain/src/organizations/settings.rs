@@ -1,7 +1,8 @@
 use url::{Host, Url};
 
 use super::{
-    BillingContact, Organization, OrganizationError, OrganizationEvent, Settings, command::Decided,
+    BillingContact, InvitationEnd, Organization, OrganizationError, OrganizationEvent, Settings,
+    command::Decided, invitations,
 };
 use crate::{Decision, Pii, Timestamp};
 
@@ -58,8 +59,17 @@ pub(super) fn remove_billing_contact(state: &Organization, now: Timestamp) -> De
 pub(super) fn archive(state: &Organization, now: Timestamp) -> Decision<OrganizationEvent> {
     match state.archived {
         true => Decision::AlreadyApplied,
-        false => Decision::one(OrganizationEvent::Archived { archived_at: now }),
+        false => Decision::Accept(archived(state, now)),
     }
+}
+
+/// What archiving comes to. Nobody joins an archived organisation.
+pub(super) fn archived(state: &Organization, now: Timestamp) -> Vec<OrganizationEvent> {
+    if state.archived {
+        return Vec::new();
+    }
+    let archived = OrganizationEvent::Archived { archived_at: now };
+    invitations::all(state, InvitationEnd::Archived, now).into_iter().chain([archived]).collect()
 }
 
 pub(super) fn bring_back(state: &Organization, now: Timestamp) -> Decision<OrganizationEvent> {

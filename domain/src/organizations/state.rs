@@ -3,10 +3,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BILLING_EMAIL, BILLING_NAME, OrganizationCommand, OrganizationError, OrganizationEvent, Role,
-    SLUG_CLAIM, Settings, command, policies,
+    BILLING_EMAIL, BILLING_NAME, INVITED_EMAIL, Invitation, OrganizationCommand, OrganizationError,
+    OrganizationEvent, Role, SLUG_CLAIM, Settings, command, policies,
 };
-use crate::{ClaimChange, Decide, Decision, PersonalField, ids::BillingContactId};
+use crate::{
+    ClaimChange, Decide, Decision, PersonalField,
+    ids::{BillingContactId, InvitationId},
+};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
@@ -17,6 +20,8 @@ pub struct Organization {
     pub billing_contact: Option<BillingContactId>,
     /// By the id of the user.
     pub members: BTreeMap<String, Member>,
+    /// Those that wait for an answer.
+    pub invitations: BTreeMap<InvitationId, Invitation>,
     /// Whether each issued key is still valid.
     pub keys: BTreeMap<String, bool>,
     /// The time zone that each policy names.
@@ -31,7 +36,7 @@ pub struct Member {
 }
 
 impl Decide for Organization {
-    const STATE_VERSION: u32 = 3;
+    const STATE_VERSION: u32 = 4;
 
     fn decide(
         &self,
@@ -74,6 +79,21 @@ impl Decide for Organization {
                     }
                 }
             }
+            OrganizationEvent::InvitationMade { invitation_id, .. } => {
+                let made = Invitation::made(event);
+                self.invitations.extend(made.map(|made| (*invitation_id, made)));
+            }
+            OrganizationEvent::InvitationResent { invitation_id, nonce, expires_at, resent_at } => {
+                if let Some(invitation) = self.invitations.get_mut(invitation_id) {
+                    invitation.nonce = nonce.clone();
+                    (invitation.expires_at, invitation.mailed_at) = (*expires_at, *resent_at);
+                }
+            }
+            OrganizationEvent::InvitationAccepted { invitation_id, .. }
+            | OrganizationEvent::InvitationDeclined { invitation_id, .. }
+            | OrganizationEvent::InvitationEnded { invitation_id, .. } => {
+                self.invitations.remove(invitation_id);
+            }
             OrganizationEvent::ApiKeyIssued { key_id, .. } => {
                 self.keys.insert(key_id.to_string(), true);
             }
@@ -110,6 +130,11 @@ impl Decide for Organization {
             | OrganizationEvent::MemberRemoved { .. }
             | OrganizationEvent::MemberLeft { .. }
             | OrganizationEvent::Transferred { .. }
+            | OrganizationEvent::InvitationMade { .. }
+            | OrganizationEvent::InvitationResent { .. }
+            | OrganizationEvent::InvitationAccepted { .. }
+            | OrganizationEvent::InvitationDeclined { .. }
+            | OrganizationEvent::InvitationEnded { .. }
             | OrganizationEvent::ApiKeyIssued { .. }
             | OrganizationEvent::ApiKeyRotated { .. }
             | OrganizationEvent::ApiKeyRevoked { .. }
@@ -126,6 +151,10 @@ impl Decide for Organization {
             if let Some(name) = name {
                 visit(PersonalField { subject, name: BILLING_NAME, value: name });
             }
+        }
+        if let OrganizationEvent::InvitationMade { invitation_id, email, .. } = event {
+            let subject = invitation_id.uuid();
+            visit(PersonalField { subject, name: INVITED_EMAIL, value: email });
         }
     }
 }

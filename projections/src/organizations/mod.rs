@@ -1,10 +1,13 @@
-//! Organisations, their members, API keys and policies.
+//! Organisations, their members, API keys, policies and open invitations.
 //!
 //! Tables: `organizations`, by organisation, `members`, by organisation and by user, `api_keys`, by key
-//! and by the hash of its secret, and `policies`, by organisation.
+//! and by the hash of its secret, `policies`, by organisation, and `invitations`, by organisation and by
+//! address.
 //! Folded from the events of organisations alone. When a key was last used is no event; it lies in
 //! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
+mod invitations;
+mod invitations_store;
 mod keys;
 mod keys_store;
 mod members;
@@ -19,6 +22,7 @@ mod uses;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
+pub use invitations::{InvitationRow, invitation, invitations, invited, with_expired_invitations};
 pub use keys::{ApiKeyRow, FoundKey, key, key_by_secret_hash, keys};
 pub use members::{
     MemberRow, Membership, Standing, member, members, memberships, policies_position,
@@ -31,7 +35,7 @@ pub use uses::{KeyUse, record_uses};
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "organizations";
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 pub(crate) struct Organizations;
 
@@ -50,7 +54,7 @@ impl Projection for Organizations {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["organizations", "members", "api_keys", "policies"]
+        &["organizations", "members", "api_keys", "policies", "invitations"]
     }
 
     fn aggregates(&self) -> Option<&'static [&'static str]> {

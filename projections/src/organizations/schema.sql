@@ -58,3 +58,24 @@ CREATE TABLE policies (
     changed_at timestamptz
 );
 CREATE INDEX policies_of_organization ON policies (org_id, policy_id);
+
+-- Those that wait for an answer.
+CREATE TABLE invitations (
+    invitation_id uuid PRIMARY KEY,
+    org_id uuid NOT NULL,
+    -- Sealed under the key of the invitation.
+    email text NOT NULL,
+    -- Of the address in the blind index.
+    email_index text NOT NULL,
+    role text NOT NULL,
+    -- Names of actions on top of the role.
+    permissions jsonb NOT NULL,
+    -- None when a key in the owner's place made it.
+    inviter uuid,
+    invited_at timestamptz NOT NULL,
+    mailed_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX invitations_of_organization ON invitations (org_id, invitation_id);
+CREATE INDEX invitations_of_address ON invitations (email_index);
+CREATE INDEX invitations_by_end ON invitations (expires_at);

@@ -3,7 +3,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    keys_store::Keys, members_store::Members, policies_store::Policies, settings_store::Settings,
+    invitations_store::Invitations, keys_store::Keys, members_store::Members,
+    policies_store::Policies, settings_store::Settings,
 };
 use crate::{
     event::{LogEvent, storable},
@@ -16,6 +17,7 @@ struct Batch {
     created: Vec<Created>,
     settings: Settings,
     members: Members,
+    invitations: Invitations,
     keys: Keys,
     policies: Policies,
 }
@@ -45,6 +47,7 @@ pub(super) async fn apply(
     write_created(&mut *connection, schema, &batch.created).await?;
     batch.settings.write(&mut *connection, schema).await?;
     batch.members.write(&mut *connection, schema).await?;
+    batch.invitations.write(&mut *connection, schema).await?;
     batch.keys.write(&mut *connection, schema).await?;
     batch.policies.write(connection, schema).await
 }
@@ -71,6 +74,11 @@ impl Batch {
             | OrganizationEvent::MemberRemoved { .. }
             | OrganizationEvent::MemberLeft { .. }
             | OrganizationEvent::Transferred { .. } => self.members.fold(org, event),
+            OrganizationEvent::InvitationMade { .. }
+            | OrganizationEvent::InvitationResent { .. }
+            | OrganizationEvent::InvitationAccepted { .. }
+            | OrganizationEvent::InvitationDeclined { .. }
+            | OrganizationEvent::InvitationEnded { .. } => self.invitations.fold(org, event),
             OrganizationEvent::ApiKeyIssued { .. }
             | OrganizationEvent::ApiKeyRotated { .. }
             | OrganizationEvent::ApiKeyRevoked { .. } => self.keys.fold(org, event),

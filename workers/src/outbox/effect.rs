@@ -1,17 +1,30 @@
 //! What an event asks for, and doing it.
 
-use domain::{Event, factors::FactorEvent, ids::UserId, users::UserEvent};
+use domain::{
+    Event, factors::FactorEvent, ids::UserId, organizations::OrganizationEvent, users::UserEvent,
+};
 use journal::Recorded;
 use mail::{Mail, Sent};
 use uuid::Uuid;
 
-use super::{Outbox, error::Failure, letters, store::Item};
+use super::{Outbox, error::Failure, invitations, letters, store::Item};
 
-const ERASED: &str = "user.erased";
+/// Those after which a key is destroyed.
+const FORGOTTEN: [&str; 4] = [
+    "organization.invitation_accepted",
+    "organization.invitation_declined",
+    "organization.invitation_ended",
+    "user.erased",
+];
 
 /// Events that ask for something.
 pub(super) const ASKED: &[&str] = &[
-    ERASED,
+    FORGOTTEN[0],
+    FORGOTTEN[1],
+    FORGOTTEN[2],
+    FORGOTTEN[3],
+    "organization.invitation_made",
+    "organization.invitation_resent",
     "second_factor.passkey_removed",
     "second_factor.totp_removed",
     "user.email_change_asked",
@@ -32,7 +45,7 @@ pub(crate) enum Effect {
 
 /// Whether it is tried until it is done, however often it failed.
 pub(super) fn is_due_for_ever(event_type: &str) -> bool {
-    event_type == ERASED
+    FORGOTTEN.contains(&event_type)
 }
 
 pub(super) async fn carry_out(outbox: &Outbox, item: &Item) -> Result<(), Failure> {
@@ -65,10 +78,18 @@ async fn effect_of(outbox: &Outbox, recorded: &Recorded, event: &Event) -> Resul
             FactorEvent::TotpRemoved { removed_at }
             | FactorEvent::PasskeyRemoved { removed_at, .. },
         ) => letters::factor_removed(outbox, person(recorded)?, recorded, *removed_at).await,
+        Event::Organization(event) => match event {
+            // The address that it held is of no more use.
+            OrganizationEvent::InvitationAccepted { invitation_id, .. }
+            | OrganizationEvent::InvitationDeclined { invitation_id, .. }
+            | OrganizationEvent::InvitationEnded { invitation_id, .. } => {
+                Ok(Effect::DestroyKey(invitation_id.uuid()))
+            }
+            event => invitations::letter(outbox, recorded, event).await,
+        },
         Event::AddressBlock(_)
         | Event::Audit(_)
         | Event::Factor(_)
-        | Event::Organization(_)
         | Event::Scan(_)
         | Event::Session(_) => Ok(Effect::Nothing("events of its kind ask for nothing")),
     }

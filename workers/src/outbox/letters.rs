@@ -14,7 +14,7 @@ use mail::{Address, Content, Link, Mail, Name};
 use super::{Effect, Outbox, error::Failure};
 
 const ERASED: Effect = Effect::Nothing("the account was erased");
-const OVER: &str = "the link was used or replaced, or has expired";
+pub(super) const OVER: &str = "the link was used or replaced, or has expired";
 
 /// Pages that links lead to, below the address that is configured.
 const VERIFY_PAGE: &str = "verify-email";
@@ -91,7 +91,8 @@ pub(super) async fn factor_removed(
     letter(outbox, id, &user, user.email.as_ref(), recorded, content).await
 }
 
-async fn account(outbox: &Outbox, id: UserId) -> Result<Option<User>, Failure> {
+/// The account, unless it was erased.
+pub(super) async fn account(outbox: &Outbox, id: UserId) -> Result<Option<User>, Failure> {
     let found = outbox.journal.state::<User>(own_organization(id), &id.to_string()).await?;
     Ok(found.map(|(user, _)| user).filter(|user| !user.erased))
 }
@@ -151,14 +152,17 @@ async fn address(
     parsed.transpose().map_err(|error| Failure::Fail(error.to_string()))
 }
 
-async fn name(outbox: &Outbox, id: UserId, user: &User) -> Result<Option<Name>, Failure> {
+pub(super) async fn name(
+    outbox: &Outbox,
+    id: UserId,
+    user: &User,
+) -> Result<Option<Name>, Failure> {
     let Some(sealed) = &user.name else { return Ok(None) };
     let opened = outbox.journal.open_personal(id.uuid(), NAME, sealed).await?.known();
     Ok(opened.and_then(|text| Name::new(&text)))
 }
 
-/// The token stands in the fragment, which browsers send to no server.
-pub(super) fn one_time_link(
+fn one_time_link(
     outbox: &Outbox,
     page: &str,
     purpose: &str,
@@ -167,8 +171,13 @@ pub(super) fn one_time_link(
 ) -> Result<Link, Failure> {
     let id = id.to_string();
     let token = outbox.journal.secret()?.link_key().token(purpose, &id, nonce);
+    link(outbox, page, &format!("{id}.{}", token.expose()))
+}
+
+/// The token stands in the fragment, which browsers send to no server.
+pub(super) fn link(outbox: &Outbox, page: &str, token: &str) -> Result<Link, Failure> {
     let mut url = url(outbox, page)?;
-    url.set_fragment(Some(&format!("token={id}.{}", token.expose())));
+    url.set_fragment(Some(&format!("token={token}")));
     url.try_into().map_err(|error: mail::LinkError| Failure::Retry(error.to_string()))
 }
 

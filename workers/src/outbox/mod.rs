@@ -1,5 +1,5 @@
-//! What events ask for outside of the log: mails to people, and the destruction of the key of whoever was
-//! erased.
+//! What events ask for outside of the log: mails to people, and the destruction of the keys of whoever was
+//! erased and of invitations that are over.
 //!
 //! Trigger: the log, followed from a checkpoint. Each such event becomes a row of `outbox`, in the
 //! transaction that moves the checkpoint; the row is the unit of trying, so that one that fails holds up
@@ -12,6 +12,7 @@
 mod effect;
 mod error;
 mod intake;
+mod invitations;
 mod letters;
 mod operator;
 mod store;
@@ -28,6 +29,7 @@ use url::Url;
 use crate::runtime::Backoff;
 pub(crate) use effect::Effect;
 use error::Failure;
+pub use invitations::expire as expire_invitations;
 pub use operator::{Waiting, discard, list, retry};
 use store::Item;
 

@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod erasure;
+mod invitations;
 mod mails;
 mod world;

@@ -45,7 +45,7 @@ pub async fn server() -> Server {
     Server::with(options()).await
 }
 
-async fn server_with(limits: LimitOptions) -> Server {
+pub async fn server_with(limits: LimitOptions) -> Server {
     Server::with(Options { limits, ..options() }).await
 }
 

@@ -1,5 +1,6 @@
 //! Organisations and their people, as those meet them.
 
+mod invitations;
 mod keys;
 mod members;
 mod settings;
