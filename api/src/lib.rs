@@ -5,6 +5,7 @@
 
 mod accounts;
 mod address_blocks;
+mod admin;
 mod api_keys;
 mod audit;
 mod auth;
@@ -30,6 +31,7 @@ mod policies;
 mod problem;
 mod projections;
 mod read;
+mod revocations;
 mod routes;
 mod scans;
 mod server;
@@ -64,7 +66,7 @@ type Apis = (
     accounts::SecondFactors,
     accounts::Profile,
     organizations::Apis,
-    (address_blocks::AddressBlocks, limiter::Limiter),
+    (address_blocks::AddressBlocks, limiter::Limiter, admin::Apis),
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -88,7 +90,11 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         accounts::SecondFactors { app: app.clone() },
         accounts::Profile { app: app.clone() },
         organizations::apis(&app),
-        (address_blocks::AddressBlocks { app: app.clone() }, limiter::Limiter { app: app.clone() }),
+        (
+            address_blocks::AddressBlocks { app: app.clone() },
+            limiter::Limiter { app: app.clone() },
+            admin::apis(&app),
+        ),
     );
     let resources = document::described(apis).into_endpoint();
     let pages = document::Pages::new(resources);
@@ -96,6 +102,8 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     let (limits, bus, replica) =
         (app.limits.clone(), app.bus.clone(), app.journal.clock().new_id());
     let exchange = tokio::spawn(Exchange::keep(limits, bus, replica, stop.clone()));
+    let revocations =
+        tokio::spawn(revocations::keep_revocations(app.clone(), replica, stop.clone()));
     if let Err(error) = app.door.look(&app).await {
         tracing::warn!(%error, "blocked addresses are not known yet");
     }
@@ -105,6 +113,9 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
     server::run(listener, frame, &options, stop).await;
     if let Err(error) = door.await {
         tracing::error!(%error, "blocked addresses were no longer looked at");
+    }
+    if let Err(error) = revocations.await {
+        tracing::error!(%error, "ended rights were no longer looked for");
     }
     if let Err(error) = signing.await {
         tracing::error!(%error, "the keys of access tokens were no longer kept");

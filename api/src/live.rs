@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use domain::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use futures::Stream;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
@@ -15,6 +16,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::problem::{Code, Problem};
@@ -30,7 +32,18 @@ const RETRY_AFTER_S: u64 = 5;
 pub(crate) struct Slots {
     limit: u32,
     limit_of_key: u32,
+    stop: CancellationToken,
     open: Arc<Mutex<Open>>,
+}
+
+/// Whose rights a stream rests on: it ends with any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub org: OrganizationId,
+    /// The member who acts, or in whose place the key does.
+    pub user: Option<UserId>,
+    pub key: Option<ApiKeyId>,
+    pub session: Option<SessionId>,
 }
 
 #[derive(Default)]
@@ -38,20 +51,38 @@ struct Open {
     all: u32,
     /// By key, or by user. Whoever has none is not held.
     keys: HashMap<Uuid, u32>,
+    last: u64,
+    streams: HashMap<u64, (Holder, CancellationToken)>,
 }
 
 /// Held by a live stream for as long as it lives.
 pub(crate) struct Slot {
     key: Uuid,
+    number: u64,
+    ended: CancellationToken,
     open: Arc<Mutex<Open>>,
 }
 
 impl Slots {
-    pub fn new(limit: u32, limit_of_key: u32) -> Self {
-        Self { limit, limit_of_key, open: Arc::default() }
+    /// Every stream ends when it is told to `stop`.
+    pub fn new(limit: u32, limit_of_key: u32, stop: CancellationToken) -> Self {
+        Self { limit, limit_of_key, stop, open: Arc::default() }
     }
 
-    pub fn take(&self, key: Uuid) -> Result<Slot, Problem> {
+    /// Ends the streams that rest on a right that is over. Their clients come back, and are asked who
+    /// they are.
+    pub fn end(&self, is_over: impl Fn(&Holder) -> bool) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = open.streams.values().filter(|(holder, _)| is_over(holder));
+        over.for_each(|(_, ended)| ended.cancel());
+    }
+
+    /// How many are open on this replica.
+    pub fn count(&self) -> u32 {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    pub fn take(&self, key: Uuid, holder: Holder) -> Result<Slot, Problem> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.keys.get(&key).is_some_and(|count| *count >= self.limit_of_key) {
             let most = self.limit_of_key;
@@ -65,8 +96,18 @@ impl Slots {
         }
         open.all += 1;
         *open.keys.entry(key).or_default() += 1;
+        open.last += 1;
+        let (number, ended) = (open.last, self.stop.child_token());
+        open.streams.insert(number, (holder, ended.clone()));
         metrics::gauge!("sse_clients").increment(1.0);
-        Ok(Slot { key, open: Arc::clone(&self.open) })
+        Ok(Slot { key, number, ended, open: Arc::clone(&self.open) })
+    }
+}
+
+impl Slot {
+    /// Cancelled when the stream has to end: its right is over, or the server shuts down.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
     }
 }
 
@@ -75,6 +116,7 @@ impl Drop for Slot {
         metrics::gauge!("sse_clients").decrement(1.0);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
+        open.streams.remove(&self.number);
         if let Some(count) = open.keys.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -150,16 +192,33 @@ impl<T: Type> ApiResponse for Live<T> {
 mod tests {
     use super::*;
 
+    fn holder(key: Uuid) -> Holder {
+        let (org, key) = (OrganizationId::from_uuid(key), Some(ApiKeyId::from_uuid(key)));
+        Holder { org, user: None, key, session: None }
+    }
+
+    #[test]
+    fn a_stream_ends_with_the_right_that_it_rests_on() {
+        let stop = CancellationToken::new();
+        let slots = Slots::new(9, 9, stop.clone());
+        let [one, other] = [1, 2].map(Uuid::from_u128);
+        let [first, second] = [one, other].map(|key| slots.take(key, holder(key)).unwrap());
+        slots.end(|holder| holder.key == Some(ApiKeyId::from_uuid(one)));
+        assert!(first.ended().is_cancelled() && !second.ended().is_cancelled());
+        stop.cancel();
+        assert!(second.ended().is_cancelled());
+    }
+
     #[test]
     fn a_key_gets_its_streams_back_when_they_end() {
-        let slots = Slots::new(3, 2);
+        let slots = Slots::new(3, 2, CancellationToken::new());
         let [key, other] = [0, 1].map(Uuid::from_u128);
-        let first = slots.take(key).unwrap();
-        let _second = slots.take(key).unwrap();
-        assert_eq!(slots.take(key).err().unwrap().code, Code::TooManyStreams);
-        let third = slots.take(other).unwrap();
-        assert_eq!(slots.take(other).err().unwrap().code, Code::Overloaded);
+        let first = slots.take(key, holder(key)).unwrap();
+        let _second = slots.take(key, holder(key)).unwrap();
+        assert_eq!(slots.take(key, holder(key)).err().unwrap().code, Code::TooManyStreams);
+        let third = slots.take(other, holder(other)).unwrap();
+        assert_eq!(slots.take(other, holder(other)).err().unwrap().code, Code::Overloaded);
         drop((first, third));
-        assert!(slots.take(key).is_ok());
+        assert!(slots.take(key, holder(key)).is_ok());
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     live::Slots,
     policies::PolicyCache,
     problem::Problem,
+    revocations::Revocations,
     routes::Routes,
 };
 
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub limits: Limits,
     pub door: Door,
     pub streams: Slots,
+    pub revocations: Revocations,
     /// Live streams end when it is cancelled.
     pub stop: CancellationToken,
 }
@@ -95,7 +97,8 @@ impl App {
             desk: DeskCell::default(),
             door: Door::default(),
             limits: Limits::new(options.limits.clone()),
-            streams: Slots::new(options.max_streams, options.streams_per_key),
+            streams: Slots::new(options.max_streams, options.streams_per_key, stop.clone()),
+            revocations: Revocations::default(),
             state,
             stop,
         }))

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod jobs;
 pub mod organizations;
 mod pii;
+mod reason;
 pub mod scans;
 pub mod sessions;
 pub mod upcast;

@@ -17,6 +17,7 @@ pub(crate) enum List {
     Members = 7,
     AddressBlocks = 8,
     Invitations = 20,
+    Users = 30,
     // Numbers in between belong to lists of other areas.
     Audit = 40,
 }

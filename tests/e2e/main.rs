@@ -13,3 +13,4 @@ mod rotation;
 mod scans;
 mod shutdown;
 mod support;
+mod suspension;

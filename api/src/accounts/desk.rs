@@ -162,6 +162,11 @@ impl Desk {
         Ok(alive)
     }
 
+    /// This replica asks about every session of the person again at once.
+    pub fn forget_all_of(&self, user: UserId) {
+        self.alive.retain(|_, (owner, _)| *owner != user);
+    }
+
     /// This replica asks about the session again at once.
     pub fn forget(&self, session: SessionId) {
         self.alive.remove(&session);

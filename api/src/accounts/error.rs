@@ -11,6 +11,7 @@ impl From<UserError> for Problem {
             UserError::Exists => Self::internal(&error),
             UserError::SameEmail => Self::new(Code::ValidationFailed, &text).at("email", text),
             UserError::TooSoon => Self::new(Code::TooManyRequests, text).retry_after(60),
+            UserError::Reason => Self::new(Code::ValidationFailed, &text).at("reason", text),
             UserError::Name => Self::new(Code::ValidationFailed, &text).at("name", text),
             UserError::Link | UserError::LinkExpired => {
                 Self::new(Code::ValidationFailed, &text).at("token", text)

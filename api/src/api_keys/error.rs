@@ -19,6 +19,7 @@ impl From<OrganizationError> for Problem {
             OrganizationError::AboveOwnRole | OrganizationError::NotInvited => {
                 return Self::new(Code::Forbidden, text);
             }
+            OrganizationError::Suspended => return Self::new(Code::OrganizationSuspended, text),
             OrganizationError::Exists
             | OrganizationError::AlreadyMember
             | OrganizationError::TooManyInvitations
@@ -26,6 +27,7 @@ impl From<OrganizationError> for Problem {
             | OrganizationError::TooManyPolicies
             | OrganizationError::RevokedKey => return Self::new(Code::Conflict, text),
             OrganizationError::InvitationLink => "token",
+            OrganizationError::Reason => "reason",
             OrganizationError::Name => "name",
             OrganizationError::Slug => "slug",
             OrganizationError::Logo => "logo_url",

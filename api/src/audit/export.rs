@@ -115,7 +115,7 @@ pub(super) async fn export(
 ) -> Result<Exported, Problem> {
     let (format, filter) = (request.format, filter(&request));
     let wanted = super::wanted(request)?;
-    let slot = app.streams.take(caller.id())?;
+    let slot = app.streams.take(caller.id(), caller.holder())?;
     let export = Export {
         format: format.into(),
         filter,

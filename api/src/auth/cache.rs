@@ -31,6 +31,11 @@ impl KeyCache {
         Self { entries: Cache::new(MAX_KEYS) }
     }
 
+    /// This replica looks again at once.
+    pub fn forget(&self, is_meant: impl Fn(&ValidKey) -> bool) {
+        self.entries.retain(|_, entry| !is_meant(&entry.key));
+    }
+
     /// Whether the key was valid when it was last looked up, however long ago.
     pub fn knows(&self, hash: &[u8; 32]) -> bool {
         self.entries.get(hash).is_some()

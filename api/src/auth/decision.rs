@@ -31,7 +31,7 @@ pub(super) async fn decide(
     second_factor: bool,
 ) -> Result<(), Problem> {
     let action = asked_of(route, request, scope)?;
-    acting.check_archived(action)?;
+    acting.condition.check(action)?;
     if acting.was_allowed(action) {
         return Ok(());
     }

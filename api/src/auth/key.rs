@@ -41,5 +41,6 @@ pub(super) async fn authenticate(
     }
     let policies = app.policies.of(app, org, key.acting.policies_position).await?;
     decision::decide(app, &policies, request, route, scope, &key.acting, false).await?;
-    Ok(Caller { org, by: By::Key(key), second_factor: false, scope: Arc::clone(scope) })
+    let scope = Arc::clone(scope);
+    Ok(Caller { org, by: By::Key(key), session: None, second_factor: false, scope })
 }

@@ -8,7 +8,12 @@ use domain::{
 use poem::Request;
 use projections::organizations::Standing;
 
-use super::{By, Caller, acting::Acting, decision, members::Wanted};
+use super::{
+    By, Caller,
+    acting::{Acting, Condition},
+    decision,
+    members::Wanted,
+};
 use crate::{
     accounts::signed_in,
     frame::Scope,
@@ -34,12 +39,12 @@ impl ValidMember {
         user: UserId,
         slug: String,
         (org, standing): (OrganizationId, &Standing),
-        archived: bool,
+        condition: Condition,
         policies_position: u64,
     ) -> Self {
         let member = Some(place(org, standing));
         let principal = Principal::User { id: user.to_string(), member };
-        Self { user, slug, acting: Acting::new(org, principal, archived, policies_position) }
+        Self { user, slug, acting: Acting::new(org, principal, condition, policies_position) }
     }
 }
 
@@ -59,7 +64,8 @@ pub(super) async fn authenticate(
     let (org, second_factor) = (member.acting.org, person.second_factor);
     let policies = app.policies.of(app, org, member.acting.policies_position).await?;
     decision::decide(app, &policies, request, route, scope, &member.acting, second_factor).await?;
-    Ok(Caller { org, by: By::Member(member), second_factor, scope: Arc::clone(scope) })
+    let (by, session) = (By::Member(member), Some(person.session));
+    Ok(Caller { org, by, session, second_factor, scope: Arc::clone(scope) })
 }
 
 /// The path says it, else the header, else the token.

@@ -11,7 +11,7 @@ use projections::{
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use super::member::ValidMember;
+use super::{acting::Condition, member::ValidMember};
 use crate::{
     problem::{Code, Problem},
     state::App,
@@ -81,6 +81,11 @@ impl MemberCache {
         }
     }
 
+    /// The same, for everybody who is a member of the organisation.
+    pub fn forget_all_of(&self, org: OrganizationId) {
+        self.entries.retain(|_, entry| entry.members.iter().all(|member| member.acting.org != org));
+    }
+
     /// This replica looks again at once.
     pub fn forget(&self, user: UserId) {
         self.entries.remove(&user);
@@ -96,7 +101,10 @@ impl MemberCache {
         let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
         let found = organizations::memberships(&view, user, MAX_MEMBERSHIPS).await?;
         let members: Arc<[_]> = found.into_iter().map(|found| Arc::new(valid(found))).collect();
-        self.entries.insert(user, Entry { members: Arc::clone(&members), looked_up });
+        // Whoever is nowhere a member joins soon, and is not to wait then.
+        if !members.is_empty() {
+            self.entries.insert(user, Entry { members: Arc::clone(&members), looked_up });
+        }
         Ok(members)
     }
 }
@@ -104,14 +112,17 @@ impl MemberCache {
 fn valid(found: Membership) -> ValidMember {
     let Membership { organization, member, policies_position } = found;
     let place = (organization.org, &member.standing);
-    let archived = organization.archived_at.is_some();
-    ValidMember::new(member.user, organization.slug, place, archived, policies_position)
+    let condition = Condition {
+        archived: organization.archived_at.is_some(),
+        suspended: organization.suspended_at.is_some(),
+    };
+    ValidMember::new(member.user, organization.slug, place, condition, policies_position)
 }
 
-/// An archived organisation is acted in only by whoever names it, or has no other.
+/// One that is archived or suspended is acted in only by whoever names it, or has no other.
 fn only_one(members: &[Arc<ValidMember>]) -> Result<Arc<ValidMember>, Problem> {
     let required = |detail| Err(Problem::new(Code::OrganizationRequired, detail));
-    let mut active = members.iter().filter(|member| !member.acting.archived);
+    let mut active = members.iter().filter(|member| member.acting.condition.is_open());
     match (active.next(), active.next(), members) {
         (Some(only), None, _) | (None, None, [only]) => Ok(Arc::clone(only)),
         (_, _, []) => required("you are a member of no organisation yet, and this is done in one"),
@@ -140,6 +151,7 @@ async fn from_log(
     let standing = Standing { role: member.role, permissions: member.permissions.clone() };
     let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
     let position = organizations::policies_position(TenantScope(org), &view).await?;
-    let (slug, archived) = (state.settings.slug.clone(), state.archived);
-    Ok(Some(Arc::new(ValidMember::new(user, slug, (org, &standing), archived, position))))
+    let condition = Condition { archived: state.archived, suspended: state.suspended };
+    let slug = state.settings.slug.clone();
+    Ok(Some(Arc::new(ValidMember::new(user, slug, (org, &standing), condition, position))))
 }

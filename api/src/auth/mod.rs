@@ -13,7 +13,7 @@ mod valid;
 
 use std::sync::Arc;
 
-use domain::ids::{OrganizationId, UserId};
+use domain::ids::{OrganizationId, SessionId, UserId};
 use journal::{Actor, Context};
 use poem::{Request, RequestBody, Result, http::header};
 use poem_openapi::{
@@ -37,6 +37,7 @@ use crate::{
     charge, cookies,
     frame::Scope,
     keys,
+    live::Holder,
     problem::{Code, Problem},
     state::App,
 };
@@ -50,6 +51,8 @@ const API_KEY: &str = "api_key";
 pub(crate) struct Caller {
     pub org: OrganizationId,
     pub by: By,
+    /// Of a member who has signed in.
+    pub session: Option<SessionId>,
     /// Whether they gave a second factor when they signed in. A key has none.
     pub second_factor: bool,
     pub scope: Arc<Scope>,
@@ -80,6 +83,15 @@ impl Caller {
             By::Key(key) => key.row.issuer,
             By::Member(member) => Some(member.user),
         }
+    }
+
+    /// Whose rights a stream that the caller opens rests on.
+    pub fn holder(&self) -> Holder {
+        let key = match &self.by {
+            By::Key(key) => Some(key.row.key_id),
+            By::Member(_) => None,
+        };
+        Holder { org: self.org, user: self.user(), key, session: self.session }
     }
 
     pub fn acting(&self) -> &Acting {

@@ -1,4 +1,4 @@
-use domain::ids::PLATFORM;
+use domain::ids::{OrganizationId, PLATFORM};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, registry::Registry};
 use tracing::Instrument;
@@ -24,6 +24,11 @@ impl PlatformCaller {
     /// Who gives commands about what is the installation's own.
     pub fn for_platform(&self) -> Caller {
         Caller { org: PLATFORM, ..self.0.clone() }
+    }
+
+    /// Who gives commands about what is an organisation's, or a person's.
+    pub fn for_organization(&self, org: OrganizationId) -> Caller {
+        Caller { org, ..self.0.clone() }
     }
 
     /// Does the work even when the client goes away meanwhile, and leaves a trace of who asked for

@@ -1,8 +1,11 @@
 use access::{Member, Permissions, Principal};
 use domain::Timestamp;
-use projections::organizations::{ApiKeyRow, FoundKey};
+use projections::organizations::{ApiKeyRow, FoundKey, Hold};
 
-use super::{acting::Acting, member::place};
+use super::{
+    acting::{Acting, Condition},
+    member::place,
+};
 use crate::problem::{Code, Problem};
 
 /// A key that was not revoked when it was looked up.
@@ -11,6 +14,8 @@ pub(crate) struct ValidKey {
     pub row: ApiKeyRow,
     pub scopes: Permissions,
     pub acting: Acting,
+    /// The account of whoever issued it is suspended.
+    issuer_suspended: bool,
     /// When the secret ends that was sent.
     ends: Option<(Timestamp, Ending)>,
 }
@@ -24,7 +29,8 @@ enum Ending {
 impl ValidKey {
     /// `None` for a revoked one, and for one whose issuer is no member any more.
     pub fn of(found: FoundKey) -> Option<Self> {
-        let FoundKey { key: row, former, place: standing, archived, policies_position } = found;
+        let FoundKey { key: row, former, place: standing, archived, hold, policies_position } =
+            found;
         if row.revoked_at.is_some() {
             return None;
         }
@@ -35,15 +41,21 @@ impl ValidKey {
         let operator = row.platform.then(|| Principal::Operator { id: id.clone() });
         let issuer = row.issuer.map(|issuer| issuer.to_string());
         let principal = Principal::ApiKey { id, issuer, member, scopes: scopes.clone() };
-        let acting = Acting::new(row.org, principal, archived, policies_position).run_by(operator);
+        let condition = Condition { archived, suspended: hold == Some(Hold::Organization) };
+        let acting = Acting::new(row.org, principal, condition, policies_position).run_by(operator);
         let replaced = row.former_valid_until.filter(|_| former);
         let ends = [(row.expires_at, Ending::Expired), (replaced, Ending::Replaced)];
         let ends = ends.into_iter().filter_map(|(end, why)| Some((end?, why)));
         let ends = ends.min_by_key(|(end, _)| *end);
-        Some(Self { row, scopes, acting, ends })
+        let issuer_suspended = hold == Some(Hold::Issuer);
+        Some(Self { row, scopes, acting, issuer_suspended, ends })
     }
 
     pub fn check(&self, now: Timestamp) -> Result<(), Problem> {
+        if self.issuer_suspended {
+            let detail = "the account of whoever issued the key is suspended";
+            return Err(Problem::new(Code::AccountSuspended, detail));
+        }
         match self.ends {
             Some((end, why)) if end <= now => {
                 let detail = match why {

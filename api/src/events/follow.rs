@@ -36,7 +36,7 @@ pub(super) enum Step {
     Events(Vec<Recorded>),
     /// Nothing came for a while.
     Quiet,
-    /// The server shuts down.
+    /// The right of the reader is over, or the server shuts down.
     End,
 }
 
@@ -46,14 +46,20 @@ pub(super) async fn head(app: &App) -> Result<u64, Problem> {
 }
 
 impl Follow {
-    pub async fn new(app: &App, filter: Filter, after: u64) -> Result<Self, Problem> {
+    /// Until `stop` is cancelled.
+    pub async fn new(
+        app: &App,
+        filter: Filter,
+        after: u64,
+        stop: CancellationToken,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             seen: head(app).await?,
             journal: app.journal.clone(),
             filter,
             after,
             head: app.journal.watch_head(),
-            stop: app.stop.clone(),
+            stop,
             keep_alive: app.options.keep_alive,
         })
     }

@@ -51,8 +51,9 @@ impl Events {
     ) -> Result<Read<EventPage>, Problem> {
         let wanted = Wanted::new(types.0.as_deref(), aggregate_id.0.as_deref())?;
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+        let stop = self.app.stop.clone();
         let mut follow =
-            Follow::new(&self.app, wanted.filter(caller.org), after.0.unwrap_or(0)).await?;
+            Follow::new(&self.app, wanted.filter(caller.org), after.0.unwrap_or(0), stop).await?;
         let mut events = Vec::new();
         let mut bytes = 0;
         while events.len() < limit as usize && bytes < model::MAX_PAGE_BYTES {
@@ -86,12 +87,13 @@ impl Events {
         last_event_id: Header<Option<u64>>,
     ) -> Result<Live<Envelope>, Problem> {
         let wanted = Wanted::new(types.0.as_deref(), aggregate_id.0.as_deref())?;
-        let slot = self.app.streams.take(caller.id())?;
+        let slot = self.app.streams.take(caller.id(), caller.holder())?;
         let after = match last_event_id.0.or(after.0) {
             Some(after) => after,
             None => follow::head(&self.app).await?,
         };
-        let follow = Follow::new(&self.app, wanted.filter(caller.org), after).await?;
+        let (filter, stop) = (wanted.filter(caller.org), slot.ended().clone());
+        let follow = Follow::new(&self.app, filter, after, stop).await?;
         Ok(Live::new(follow.into_event_stream(slot)))
     }
 
@@ -102,7 +104,7 @@ impl Events {
     /// envelope.
     #[oai(path = "/v1/events/ws", method = "get", operation_id = "follow_events")]
     async fn socket(&self, caller: Caller, socket: WebSocket) -> Result<Upgraded, Problem> {
-        let slot = self.app.streams.take(caller.id())?;
+        let slot = self.app.streams.take(caller.id(), caller.holder())?;
         let app = self.app.clone();
         Ok(socket::upgraded(socket, app, caller.org, slot))
     }

@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_MESSAGE: usize = 16 * 1024;
 
 const SHUTDOWN: &str = "the server shuts down";
+const OVER: &str = "sign in again";
 
 /// The answer that opens the socket.
 pub(super) struct Upgraded(Response);
@@ -43,8 +44,8 @@ pub(super) fn upgraded(socket: WebSocket, app: App, org: OrganizationId, slot: S
         .max_frame_size(Some(MAX_MESSAGE));
     let upgraded = socket.config(config).on_upgrade(move |mut stream| async move {
         let ended = tokio::select! {
-            () = app.stop.cancelled() => Ok(SHUTDOWN),
-            ended = serve(&mut stream, &app, org) => ended,
+            () = slot.ended().cancelled() => Ok(ending(&app)),
+            ended = serve(&mut stream, &app, org, &slot) => ended,
         };
         let (code, reason) = match ended {
             Ok(reason) => (CloseCode::Away, reason.to_owned()),
@@ -86,6 +87,7 @@ async fn serve(
     stream: &mut WebSocketStream,
     app: &App,
     org: OrganizationId,
+    slot: &Slot,
 ) -> Result<&'static str, Problem> {
     let Some(subscription) = subscription(stream).await? else { return Ok("no subscription") };
     let wanted = Wanted::of(subscription.types, subscription.aggregate_id.as_deref())?;
@@ -93,7 +95,7 @@ async fn serve(
         Some(after) => after,
         None => follow::head(app).await?,
     };
-    let mut follow = Follow::new(app, wanted.filter(org), after).await?;
+    let mut follow = Follow::new(app, wanted.filter(org), after, slot.ended().clone()).await?;
     loop {
         // The step is kept while messages come in: a chatty client causes no reads.
         let mut step = pin!(follow.step());
@@ -109,7 +111,7 @@ async fn serve(
         let messages = match step {
             Step::Events(page) => page.iter().map(|e| Message::Text(model::line(e))).collect(),
             Step::Quiet => vec![Message::Ping(Vec::new())],
-            Step::End => return Ok(SHUTDOWN),
+            Step::End => return Ok(ending(app)),
         };
         for message in messages {
             match tokio::time::timeout(app.options.write_timeout, stream.send(message)).await {
@@ -118,6 +120,11 @@ async fn serve(
             }
         }
     }
+}
+
+/// Why a stream ends that could go on.
+fn ending(app: &App) -> &'static str {
+    if app.stop.is_cancelled() { SHUTDOWN } else { OVER }
 }
 
 async fn subscription(stream: &mut WebSocketStream) -> Result<Option<Subscription>, Problem> {

@@ -40,7 +40,8 @@ use crate::{
     read::{Freshness, Read},
     state::App,
 };
-use model::{MembershipView, OrganizationList, OrganizationRequest, OrganizationView};
+pub(crate) use model::MembershipView;
+use model::{OrganizationList, OrganizationRequest, OrganizationView};
 
 const COLLECTION: &str = "/v1/organizations";
 /// Organisations that a user can be a member of and still make or join another.

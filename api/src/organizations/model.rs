@@ -26,6 +26,9 @@ pub(crate) struct OrganizationView {
     /// Since when it can be read and brought back, and nothing else.
     #[oai(skip_serializing_if_is_none)]
     archived_at: Option<Timestamp>,
+    /// Since when it shows itself, and nothing else.
+    #[oai(skip_serializing_if_is_none)]
+    suspended_at: Option<Timestamp>,
 }
 
 /// What a member is. Each may do what the ones before it may.
@@ -176,6 +179,7 @@ impl From<OrganizationRow> for OrganizationView {
             logo_url: row.logo_url,
             created_at: row.created_at,
             archived_at: row.archived_at,
+            suspended_at: row.suspended_at,
         }
     }
 }

@@ -9,10 +9,12 @@ pub enum Code {
     Unauthenticated,
     KeyExpired,
     Forbidden,
+    AccountSuspended,
     SecondFactorNeeded,
     PlatformOnly,
     OrganizationRequired,
     OrganizationArchived,
+    OrganizationSuspended,
     LastOwner,
     CsrfRefused,
     AddressBlocked,
@@ -39,17 +41,19 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::Unauthenticated,
         Self::KeyExpired,
         Self::Forbidden,
+        Self::AccountSuspended,
         Self::SecondFactorNeeded,
         Self::PlatformOnly,
         Self::OrganizationRequired,
         Self::OrganizationArchived,
+        Self::OrganizationSuspended,
         Self::LastOwner,
         Self::CsrfRefused,
         Self::AddressBlocked,
@@ -83,10 +87,12 @@ impl Code {
             Self::Unauthenticated => "unauthenticated",
             Self::KeyExpired => "key-expired",
             Self::Forbidden => "forbidden",
+            Self::AccountSuspended => "account-suspended",
             Self::SecondFactorNeeded => "second-factor-needed",
             Self::PlatformOnly => "platform-only",
             Self::OrganizationRequired => "organization-required",
             Self::OrganizationArchived => "organization-archived",
+            Self::OrganizationSuspended => "organization-suspended",
             Self::LastOwner => "last-owner",
             Self::CsrfRefused => "csrf-refused",
             Self::AddressBlocked => "address-blocked",
@@ -122,6 +128,8 @@ impl Code {
             Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
             Self::Forbidden
             | Self::PlatformOnly
+            | Self::AccountSuspended
+            | Self::OrganizationSuspended
             | Self::SecondFactorNeeded
             | Self::CsrfRefused
             | Self::AddressBlocked => StatusCode::FORBIDDEN,
@@ -153,6 +161,7 @@ impl Code {
             Self::InvalidBody => "The body cannot be understood",
             Self::KeyExpired => "The API key, or its secret, has ended",
             Self::Unauthenticated => "A valid API key or access token is needed",
+            Self::AccountSuspended => "The account is suspended",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
             Self::Forbidden => "The policies do not allow this",
             Self::CsrfRefused => "The page that made the request is not known to be ours",
@@ -160,6 +169,7 @@ impl Code {
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::OrganizationRequired => "It is not said in which organisation to act",
             Self::OrganizationArchived => "The organisation is archived",
+            Self::OrganizationSuspended => "The organisation is suspended",
             Self::LastOwner => "An organisation keeps its last owner",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
@@ -196,6 +206,9 @@ impl Code {
             Self::KeyExpired => "Use the newest secret of the key, or ask for another key.",
             Self::Forbidden => {
                 "Use a key whose scopes name the action, or ask for a policy that allows it; `detail` names both."
+            }
+            Self::AccountSuspended | Self::OrganizationSuspended => {
+                "Ask whoever runs the installation, who can lift the suspension."
             }
             Self::SecondFactorNeeded => {
                 "Sign in with a second factor; set one up at `/v1/users/me/totp` or `/v1/users/me/passkeys`."

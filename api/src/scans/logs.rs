@@ -44,7 +44,7 @@ pub(super) async fn follow(
     scan: &ScanRow,
     after: Option<u64>,
 ) -> Result<Live<Line>, Problem> {
-    let slot = app.streams.take(caller.id())?;
+    let slot = app.streams.take(caller.id(), caller.holder())?;
     let (org, id) = (caller.org, scan.id.to_string());
     if scan.state.has_ended() {
         let kept = app.archive.read(org, &id).await.map_err(|e| Problem::unavailable(&e))?;
@@ -93,7 +93,7 @@ struct Growing {
     lines: Lines,
     last: u64,
     keep_alive: Duration,
-    _slot: Slot,
+    slot: Slot,
 }
 
 /// Lines of a scan that may still run.
@@ -105,7 +105,7 @@ fn growing(
     slot: Slot,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let keep_alive = app.options.keep_alive;
-    let state = Growing { app, org, id, lines, last: 0, keep_alive, _slot: slot };
+    let state = Growing { app, org, id, lines, last: 0, keep_alive, slot };
     let lines = stream::unfold(Some(state), |state| async {
         let mut state = state?;
         let (bytes, more) = state.next().await;
@@ -118,7 +118,7 @@ impl Growing {
     /// What to send next, and whether anything follows it.
     async fn next(&mut self) -> (Bytes, bool) {
         let next = tokio::select! {
-            () = self.app.stop.cancelled() => return (live::opening(), false),
+            () = self.slot.ended().cancelled() => return (live::opening(), false),
             next = tokio::time::timeout(self.keep_alive, self.lines.next()) => next,
         };
         match next {

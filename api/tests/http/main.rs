@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod accounts;
+mod admin;
 mod audit;
 mod commands;
 mod dead_letters;

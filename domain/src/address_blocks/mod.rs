@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{AddressBlockEvent, EVENT_TYPES};
 
-use crate::{Decide, Decision, Timestamp};
+use crate::{
+    Decide, Decision, Timestamp,
+    reason::{MAX_REASON_CHARS, is_reason},
+};
 
 pub const TYPE: &str = "address_block";
 
-const MAX_REASON_CHARS: usize = 500;
 /// Of a network in its shortest form.
 const MAX_NETWORK_BYTES: usize = 64;
 
@@ -64,7 +66,9 @@ impl Decide for AddressBlock {
                 if network.len() > MAX_NETWORK_BYTES {
                     return Err(AddressBlockError::Network);
                 }
-                check_reason(&reason)?;
+                if !is_reason(&reason) {
+                    return Err(AddressBlockError::Reason);
+                }
                 if until.is_some_and(|until| until <= now) {
                     return Err(AddressBlockError::End);
                 }
@@ -86,13 +90,6 @@ impl Decide for AddressBlock {
             AddressBlockEvent::Lifted { .. } => self.lifted = true,
         }
     }
-}
-
-fn check_reason(reason: &str) -> Result<(), AddressBlockError> {
-    let fits = (1..=MAX_REASON_CHARS).contains(&reason.chars().count())
-        && !reason.chars().any(char::is_control)
-        && !reason.trim().is_empty();
-    if fits { Ok(()) } else { Err(AddressBlockError::Reason) }
 }
 
 crate::aggregate!(

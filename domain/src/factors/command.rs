@@ -38,6 +38,10 @@ pub enum FactorCommand {
         passkey_id: PasskeyId,
         now: Timestamp,
     },
+    /// Of somebody who lost what they have.
+    RemoveAll {
+        now: Timestamp,
+    },
     RenewRecoveryCodes {
         hashes: Vec<String>,
         now: Timestamp,
@@ -88,6 +92,7 @@ pub(super) fn decide(factors: &Factors, command: FactorCommand) -> Decided {
                 removed_at: now,
             }))
         }
+        C::RemoveAll { now } => Ok(remove_all(factors, now)),
         C::RenewRecoveryCodes { hashes, now } => match factors.any() {
             true => Ok(Decision::one(codes_issued(hashes, now))),
             false => Err(FactorError::None),
@@ -139,6 +144,17 @@ fn add_passkey(factors: &Factors, add: AddPasskey, now: Timestamp) -> Decided {
         added_at: now,
     };
     Ok(with_codes(factors, added, add.recovery_hashes, now))
+}
+
+fn remove_all(factors: &Factors, now: Timestamp) -> Decision<FactorEvent> {
+    let totp = factors.totp.as_ref().map(|_| FactorEvent::TotpRemoved { removed_at: now });
+    let passkeys = factors.passkeys.iter().map(|(id, passkey)| FactorEvent::PasskeyRemoved {
+        passkey_id: *id,
+        credential_hash: passkey.credential_hash.clone(),
+        removed_at: now,
+    });
+    let removed: Vec<_> = totp.into_iter().chain(passkeys).collect();
+    if removed.is_empty() { Decision::AlreadyApplied } else { Decision::Accept(removed) }
 }
 
 fn with_codes(

@@ -39,6 +39,14 @@ pub enum OrganizationCommand {
     BringBack {
         now: Timestamp,
     },
+    /// By an operator.
+    Suspend {
+        reason: String,
+        now: Timestamp,
+    },
+    Unsuspend {
+        now: Timestamp,
+    },
     /// Whether the permissions name actions is known to whoever gives the command.
     ChangeMember {
         user_id: UserId,
@@ -153,6 +161,9 @@ pub(super) fn decide(state: &Organization, command: OrganizationCommand) -> Deci
         }
         // A secret that leaked is stopped whatever the organisation is.
         Command::RevokeApiKey { key_id, now } => keys::revoke(state, key_id, now),
+        Command::Suspend { reason, now } => settings::suspend(state, reason, now),
+        Command::Unsuspend { now } => Ok(settings::unsuspend(state, now)),
+        _ if state.suspended => Err(OrganizationError::Suspended),
         _ if state.archived => Err(OrganizationError::Archived),
         Command::ChangeSettings { settings, now } => settings::change(state, settings, now),
         Command::SetBillingContact(contact, now) => {

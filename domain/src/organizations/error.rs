@@ -12,6 +12,13 @@ pub enum OrganizationError {
     Exists,
     #[error("the organisation is archived; an owner can bring it back")]
     Archived,
+    #[error("the organisation is suspended; ask the operator")]
+    Suspended,
+    #[error(
+        "a reason has 1 to {} characters, none of them a control character",
+        crate::reason::MAX_REASON_CHARS
+    )]
+    Reason,
     #[error("a name has 1 to {MAX_NAME_CHARS} characters, none of them a control character")]
     Name,
     #[error("a slug has 1 to 63 characters: small letters, digits and inner hyphens")]

@@ -52,6 +52,15 @@ pub enum OrganizationEvent {
     BroughtBack {
         brought_back_at: Timestamp,
     },
+    /// By an operator. Nothing is done in it, and its keys are refused, until it is lifted.
+    Suspended {
+        /// In the operator's words.
+        reason: String,
+        suspended_at: Timestamp,
+    },
+    Unsuspended {
+        unsuspended_at: Timestamp,
+    },
     MemberJoined {
         user_id: UserId,
         role: Role,
@@ -222,6 +231,12 @@ pub const EVENT_TYPES: &[EventType] = &[
     },
     EventType { name: "organization.brought_back", version: 1, about: "It is archived no longer." },
     EventType {
+        name: "organization.suspended",
+        version: 1,
+        about: "An operator suspended it: nothing is done in it, and its keys are refused.",
+    },
+    EventType { name: "organization.unsuspended", version: 1, about: "It is suspended no longer." },
+    EventType {
         name: "organization.member_joined",
         version: 1,
         about: "Somebody is a member from now on.",
@@ -314,6 +329,8 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
             Self::BillingContactRemoved { .. } => "organization.billing_contact_removed",
             Self::Archived { .. } => "organization.archived",
             Self::BroughtBack { .. } => "organization.brought_back",
+            Self::Suspended { .. } => "organization.suspended",
+            Self::Unsuspended { .. } => "organization.unsuspended",
             Self::MemberJoined { .. } => "organization.member_joined",
             Self::MemberChanged { .. } => "organization.member_changed",
             Self::MemberRemoved { .. } => "organization.member_removed",

@@ -4,7 +4,7 @@ use super::{
     BillingContact, InvitationEnd, Organization, OrganizationError, OrganizationEvent, Settings,
     command::Decided, invitations,
 };
-use crate::{Decision, Pii, Timestamp};
+use crate::{Decision, Pii, Timestamp, reason::is_reason};
 
 /// Longest name shown to people.
 pub(super) const MAX_NAME_CHARS: usize = 100;
@@ -75,6 +75,23 @@ pub(super) fn archived(state: &Organization, now: Timestamp) -> Vec<Organization
 pub(super) fn bring_back(state: &Organization, now: Timestamp) -> Decision<OrganizationEvent> {
     match state.archived {
         true => Decision::one(OrganizationEvent::BroughtBack { brought_back_at: now }),
+        false => Decision::AlreadyApplied,
+    }
+}
+
+pub(super) fn suspend(state: &Organization, reason: String, now: Timestamp) -> Decided {
+    if !is_reason(&reason) {
+        return Err(OrganizationError::Reason);
+    }
+    Ok(match state.suspended {
+        true => Decision::AlreadyApplied,
+        false => Decision::one(OrganizationEvent::Suspended { reason, suspended_at: now }),
+    })
+}
+
+pub(super) fn unsuspend(state: &Organization, now: Timestamp) -> Decision<OrganizationEvent> {
+    match state.suspended {
+        true => Decision::one(OrganizationEvent::Unsuspended { unsuspended_at: now }),
         false => Decision::AlreadyApplied,
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 pub struct Organization {
     pub exists: bool,
     pub archived: bool,
+    /// Nothing is done in it until an operator lifts it.
+    pub suspended: bool,
     pub settings: Settings,
     /// Who is asked about invoices, if somebody is.
     pub billing_contact: Option<BillingContactId>,
@@ -62,6 +64,8 @@ impl Decide for Organization {
             OrganizationEvent::BillingContactRemoved { .. } => self.billing_contact = None,
             OrganizationEvent::Archived { .. } => self.archived = true,
             OrganizationEvent::BroughtBack { .. } => self.archived = false,
+            OrganizationEvent::Suspended { .. } => self.suspended = true,
+            OrganizationEvent::Unsuspended { .. } => self.suspended = false,
             OrganizationEvent::MemberJoined { user_id, role, permissions, .. }
             | OrganizationEvent::MemberChanged { user_id, role, permissions, .. } => {
                 let member = Member { role: *role, permissions: permissions.clone() };
@@ -125,6 +129,8 @@ impl Decide for Organization {
             | OrganizationEvent::BillingContactRemoved { .. }
             | OrganizationEvent::Archived { .. }
             | OrganizationEvent::BroughtBack { .. }
+            | OrganizationEvent::Suspended { .. }
+            | OrganizationEvent::Unsuspended { .. }
             | OrganizationEvent::MemberJoined { .. }
             | OrganizationEvent::MemberChanged { .. }
             | OrganizationEvent::MemberRemoved { .. }

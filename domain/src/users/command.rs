@@ -1,4 +1,4 @@
-use crate::{Decision, Pii, Timestamp, ids::UserId};
+use crate::{Decision, Pii, Timestamp, ids::UserId, reason::is_reason};
 
 use super::{
     MAIL_PAUSE, OpenLink, Profile, RESET_LIFE, SignUp, User, UserError, UserEvent,
@@ -59,6 +59,14 @@ pub enum UserCommand {
     EndSessionsEverywhere {
         now: Timestamp,
     },
+    /// By an operator.
+    Suspend {
+        reason: Pii<String>,
+        now: Timestamp,
+    },
+    Unsuspend {
+        now: Timestamp,
+    },
     Erase {
         now: Timestamp,
     },
@@ -115,6 +123,11 @@ pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
         UserCommand::EndSessionsEverywhere { now } => {
             Ok(Decision::one(UserEvent::SessionsEndedEverywhere { ended_at: now }))
         }
+        UserCommand::Suspend { reason, now } => suspend(user, id, reason, now),
+        UserCommand::Unsuspend { now } => Ok(match user.suspended {
+            true => Decision::one(UserEvent::Unsuspended { unsuspended_at: now }),
+            false => Decision::AlreadyApplied,
+        }),
         UserCommand::Erase { now } => Ok(Decision::one(UserEvent::Erased {
             email_index: user.email_index.clone(),
             erased_at: now,
@@ -197,6 +210,16 @@ fn change_email(user: &User, user_id: UserId, nonce: &str, now: Timestamp) -> De
         former_index: user.email_index.clone(),
         changed_at: now,
     }))
+}
+
+fn suspend(user: &User, user_id: UserId, reason: Pii<String>, now: Timestamp) -> Decided {
+    if !reason.as_plain().is_none_or(|reason| is_reason(reason)) {
+        return Err(UserError::Reason);
+    }
+    Ok(match user.suspended {
+        true => Decision::AlreadyApplied,
+        false => Decision::one(UserEvent::Suspended { user_id, reason, suspended_at: now }),
+    })
 }
 
 fn ask_reset(user: &User, nonce: String, now: Timestamp) -> Decision<UserEvent> {

@@ -9,6 +9,11 @@ pub enum UserError {
         super::command::MAX_NAME_CHARS
     )]
     Name,
+    #[error(
+        "a reason has 1 to {} characters, none of them a control character",
+        crate::reason::MAX_REASON_CHARS
+    )]
+    Reason,
     #[error("this is the address of the account already")]
     SameEmail,
     #[error("a mail was sent a moment ago; wait a minute before asking for another")]

@@ -88,6 +88,17 @@ pub enum UserEvent {
     SessionsEndedEverywhere {
         ended_at: Timestamp,
     },
+    /// By an operator. Ends every session; until it is lifted nobody signs in, and the keys that the
+    /// person issued are refused.
+    Suspended {
+        user_id: UserId,
+        /// In the operator's words.
+        reason: Pii<String>,
+        suspended_at: Timestamp,
+    },
+    Unsuspended {
+        unsuspended_at: Timestamp,
+    },
     /// The key of the person is destroyed with it, and so is every personal value there was.
     Erased {
         email_index: String,
@@ -145,6 +156,16 @@ pub const EVENT_TYPES: &[EventType] = &[
         about: "Every session of the person ended.",
     },
     EventType {
+        name: "user.suspended",
+        version: 1,
+        about: "An operator suspended the account: its sessions ended, and its keys are refused.",
+    },
+    EventType {
+        name: "user.unsuspended",
+        version: 1,
+        about: "The account is suspended no longer.",
+    },
+    EventType {
         name: "user.erased",
         version: 1,
         about: "The account and the personal data of its owner were erased.",
@@ -166,6 +187,8 @@ impl cqrs_es::DomainEvent for UserEvent {
             Self::EmailChanged { .. } => "user.email_changed",
             Self::PasswordRehashed { .. } => "user.password_rehashed",
             Self::SessionsEndedEverywhere { .. } => "user.sessions_ended_everywhere",
+            Self::Suspended { .. } => "user.suspended",
+            Self::Unsuspended { .. } => "user.unsuspended",
             Self::Erased { .. } => "user.erased",
         }
         .to_owned()

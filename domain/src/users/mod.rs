@@ -1,7 +1,8 @@
 //! People with an account.
 //!
 //! `signed_up` once; then the address is confirmed, passwords are changed and sessions are ended, until
-//! the account is `erased`, after which nothing happens to it any more. A person is the tenant of their
+//! the account is `erased`, after which nothing happens to it any more. An operator may have it `suspended`
+//! for a while. A person is the tenant of their
 //! own account: the organisation of its events is made of the user's own id.
 //!
 //! Links in mails work once: the state holds the nonce of the one that is open, and the token that is
@@ -33,6 +34,8 @@ pub const NAME: &str = "name";
 pub const PASSWORD_HASH: &str = "password_hash";
 pub const LANGUAGE: &str = "language";
 pub const TIME_ZONE: &str = "time_zone";
+/// Why the account is suspended.
+pub const REASON: &str = "reason";
 
 /// Purposes of links, which are a part of what their tokens are made of.
 pub const VERIFY_LINK: &str = "verify email";

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EMAIL, EMAIL_CLAIM, LANGUAGE, NAME, PASSWORD_HASH, TIME_ZONE, UserCommand, UserError,
+    EMAIL, EMAIL_CLAIM, LANGUAGE, NAME, PASSWORD_HASH, REASON, TIME_ZONE, UserCommand, UserError,
     UserEvent, command,
 };
 use crate::{ClaimChange, Decide, Decision, PersonalField, Pii, Timestamp, ids::UserId};
@@ -29,6 +29,8 @@ pub struct User {
     pub change_mailed_at: Option<Timestamp>,
     /// Raised whenever all sessions end. Only sessions of this epoch are alive.
     pub session_epoch: u32,
+    /// Nobody signs in, and keys that the person issued are refused.
+    pub suspended: bool,
     pub erased: bool,
 }
 
@@ -56,7 +58,7 @@ impl User {
 }
 
 impl Decide for User {
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
 
     fn decide(&self, command: UserCommand) -> Result<Decision<UserEvent>, UserError> {
         command::decide(self, command)
@@ -115,6 +117,11 @@ impl Decide for User {
                 self.password_hash = Some(password_hash.clone());
             }
             UserEvent::SessionsEndedEverywhere { .. } => self.session_epoch += 1,
+            UserEvent::Suspended { .. } => {
+                self.suspended = true;
+                self.session_epoch += 1;
+            }
+            UserEvent::Unsuspended { .. } => self.suspended = false,
             UserEvent::Erased { .. } => {
                 // What is left says only that there was somebody.
                 let (id, session_epoch) = (self.id, self.session_epoch + 1);
@@ -150,7 +157,9 @@ impl Decide for User {
             | UserEvent::ProfileChanged { .. }
             | UserEvent::EmailChangeAsked { .. }
             | UserEvent::PasswordRehashed { .. }
-            | UserEvent::SessionsEndedEverywhere { .. } => Vec::new(),
+            | UserEvent::SessionsEndedEverywhere { .. }
+            | UserEvent::Suspended { .. }
+            | UserEvent::Unsuspended { .. } => Vec::new(),
         }
     }
 
@@ -183,11 +192,15 @@ impl Decide for User {
                 let subject = user_id.uuid();
                 visit(PersonalField { subject, name: PASSWORD_HASH, value: password_hash });
             }
+            UserEvent::Suspended { user_id, reason, .. } => {
+                visit(PersonalField { subject: user_id.uuid(), name: REASON, value: reason });
+            }
             UserEvent::SignUpRepeated { .. }
             | UserEvent::EmailVerificationAsked { .. }
             | UserEvent::EmailVerified { .. }
             | UserEvent::PasswordResetAsked { .. }
             | UserEvent::SessionsEndedEverywhere { .. }
+            | UserEvent::Unsuspended { .. }
             | UserEvent::Erased { .. } => {}
         }
     }

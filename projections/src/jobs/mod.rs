@@ -12,13 +12,13 @@ pub mod system;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-pub use query::{Place, get, place};
+pub use query::{Place, Whose, get, place, waiting};
 pub use row::{JobRow, JobStatus};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "jobs";
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
 pub(crate) struct Jobs;
 

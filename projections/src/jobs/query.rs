@@ -1,8 +1,9 @@
 //! What a user may ask of the queue.
 
-use sqlx::Row;
+use domain::{ids::OrganizationId, jobs::JobKind};
+use sqlx::{Row, postgres::PgRow};
 
-use super::row::{COLUMNS, JobRow, JobStatus};
+use super::row::{COLUMNS, JobRow, JobStatus, kind};
 use crate::{QueryError, TenantScope, View};
 
 /// Where a waiting job stands.
@@ -60,4 +61,37 @@ pub async fn place(
         .await?;
     let ahead: i64 = row.try_get("ahead")?;
     Ok((ahead <= FARTHEST).then_some(Place { ahead: ahead as u64 }))
+}
+
+/// Whose jobs are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    Organization(OrganizationId),
+    /// Whoever asked for them, in whatever organisation, as [`JobRow::requested_by`] names them.
+    Requesters(Vec<String>),
+}
+
+/// Jobs that wait, at most `limit` of them: for operators.
+pub async fn waiting(
+    view: &View,
+    whose: &Whose,
+    limit: u32,
+) -> Result<Vec<(OrganizationId, JobKind, String)>, QueryError> {
+    let (org, requesters) = match whose {
+        Whose::Organization(org) => (Some(org.uuid()), None),
+        Whose::Requesters(requesters) => (None, Some(requesters.as_slice())),
+    };
+    let query = format!(
+        "SELECT org_id, kind, job_id FROM {}.jobs
+         WHERE status = 'queued' AND (org_id = $1 OR requested_by = ANY ($2))
+         ORDER BY queued_position LIMIT $3",
+        view.schema()
+    );
+    let query = sqlx::query(&query).bind(org).bind(requesters).bind(i64::from(limit));
+    let rows = query.fetch_all(&view.pool).await?;
+    let job = |row: &PgRow| -> Result<_, sqlx::Error> {
+        let org = OrganizationId::from_uuid(row.try_get("org_id")?);
+        Ok((org, kind(row.try_get("kind")?)?, row.try_get("job_id")?))
+    };
+    Ok(rows.iter().map(job).collect::<Result<_, _>>()?)
 }

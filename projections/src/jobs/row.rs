@@ -28,6 +28,8 @@ pub struct JobRow {
     /// The running attempt must have ended by then.
     pub deadline: Option<Timestamp>,
     pub cancel_requested: bool,
+    /// Who asked for it, or for whom it was asked for: `user:<id>`, `api_key:<id>`.
+    pub requested_by: String,
     /// Position of the event that put it into the queue, this time.
     pub queued_position: u64,
     /// Time of that event.
@@ -70,7 +72,7 @@ pub(super) fn kind(text: &str) -> Result<JobKind, sqlx::Error> {
 }
 
 pub(super) const COLUMNS: &str = "job_id, kind, org_id, rank, status, attempt, fence, not_before,
-    deadline, cancel_requested, queued_position, queued_at, event_id, correlation_id, metadata";
+    deadline, cancel_requested, requested_by, queued_position, queued_at, event_id, correlation_id, metadata";
 
 impl JobRow {
     pub(super) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
@@ -86,6 +88,7 @@ impl JobRow {
             not_before: row.try_get("not_before")?,
             deadline: row.try_get("deadline")?,
             cancel_requested: row.try_get("cancel_requested")?,
+            requested_by: row.try_get("requested_by")?,
             queued_position: row.try_get::<i64, _>("queued_position")? as u64,
             queued_at: row.try_get("queued_at")?,
             event_id: row.try_get("event_id")?,

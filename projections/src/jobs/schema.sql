@@ -12,6 +12,8 @@ CREATE TABLE jobs (
     not_before timestamptz NOT NULL,
     deadline timestamptz,
     cancel_requested boolean NOT NULL,
+    -- Who asked for it, as the event says: `user:<id>`, `api_key:<id>`.
+    requested_by text NOT NULL,
     -- Position and time of the event that put it into the queue, this time.
     queued_position bigint NOT NULL,
     queued_at timestamptz NOT NULL,
@@ -22,3 +24,4 @@ CREATE TABLE jobs (
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_in_queue ON jobs (kind, status, org_id, rank, queued_position);
 CREATE INDEX jobs_by_time ON jobs (kind, not_before) WHERE status = 'queued';
+CREATE INDEX jobs_of_requester ON jobs (requested_by) WHERE status = 'queued';

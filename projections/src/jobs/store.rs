@@ -6,13 +6,16 @@ use domain::{
     Timestamp,
     jobs::{JobChange, JobKind},
 };
-use journal::Recorded;
+use journal::{Recorded, origin};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::row::{COLUMNS, JobRow, JobStatus};
-use crate::{event::LogEvent, fault::Fault};
+use crate::{
+    event::{LogEvent, storable},
+    fault::Fault,
+};
 
 /// The jobs a batch touches; none for one that is not in the queue.
 type Queue = BTreeMap<String, Option<JobRow>>;
@@ -62,8 +65,16 @@ fn fold(queue: &mut Queue, recorded: &Recorded, change: JobChange) -> Result<(),
     let entry = queue.entry(recorded.aggregate_id.clone()).or_default();
     match change {
         JobChange::Queued { kind, attempt, not_before } => {
-            let cancel_requested = entry.as_ref().is_some_and(|job| job.cancel_requested);
-            *entry = Some(queued(recorded, kind, attempt, not_before, cancel_requested));
+            let job = queued(recorded, kind, attempt, not_before);
+            // Of one that waits again these go on.
+            *entry = Some(match entry.take() {
+                Some(former) => JobRow {
+                    cancel_requested: former.cancel_requested,
+                    requested_by: former.requested_by,
+                    ..job
+                },
+                None => job,
+            });
         }
         JobChange::Started { attempt, fence, deadline } => {
             let job = entry.as_mut().ok_or("the job is not in the queue")?;
@@ -80,13 +91,8 @@ fn fold(queue: &mut Queue, recorded: &Recorded, change: JobChange) -> Result<(),
     Ok(())
 }
 
-fn queued(
-    recorded: &Recorded,
-    kind: JobKind,
-    attempt: u32,
-    not_before: Timestamp,
-    cancel_requested: bool,
-) -> JobRow {
+fn queued(recorded: &Recorded, kind: JobKind, attempt: u32, not_before: Timestamp) -> JobRow {
+    let requested_by = recorded.metadata.get(origin::ON_BEHALF_OF).unwrap_or(&recorded.actor);
     JobRow {
         job_id: recorded.aggregate_id.clone(),
         kind,
@@ -102,7 +108,8 @@ fn queued(
             not_before
         },
         deadline: None,
-        cancel_requested,
+        cancel_requested: false,
+        requested_by: storable(requested_by),
         queued_position: recorded.position,
         queued_at: recorded.recorded_at,
         event_id: recorded.event_id,
@@ -167,6 +174,7 @@ struct Columns<'a> {
     not_before: Timestamp,
     deadline: Option<Timestamp>,
     cancel_requested: bool,
+    requested_by: &'a str,
     queued_position: u64,
     queued_at: Timestamp,
     event_id: Uuid,
@@ -187,6 +195,7 @@ impl<'a> From<&'a JobRow> for Columns<'a> {
             not_before: job.not_before,
             deadline: job.deadline,
             cancel_requested: job.cancel_requested,
+            requested_by: &job.requested_by,
             queued_position: job.queued_position,
             queued_at: job.queued_at,
             event_id: job.event_id,

@@ -48,8 +48,18 @@ pub struct FoundKey {
     pub place: Option<Standing>,
     /// Its organisation can be read, and nothing else.
     pub archived: bool,
+    /// What an operator suspended, if anything.
+    pub hold: Option<Hold>,
     /// Position of the last event about the policies of its organisation, 0 when there was none.
     pub policies_position: u64,
+}
+
+/// Why a key is refused for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    Organization,
+    /// Whoever issued it.
+    Issuer,
 }
 
 const KEY: &str = "k.key_id, k.org_id, k.name, k.issued_at, k.platform, k.scopes, k.expires_at,
@@ -64,7 +74,9 @@ pub async fn key_by_secret_hash(
 ) -> Result<Option<FoundKey>, QueryError> {
     let query = format!(
         "SELECT {KEY}, k.secret_hash <> $1 AS former, o.policies_position,
-                o.archived_at IS NOT NULL AS archived, m.role, m.permissions
+                o.archived_at IS NOT NULL AS archived, o.suspended_at IS NOT NULL AS suspended,
+                EXISTS (SELECT FROM {0}.suspended_users s WHERE s.user_id = k.issuer)
+                    AS issuer_suspended, m.role, m.permissions
          FROM {0}.api_keys k JOIN {0}.organizations o USING (org_id)
          LEFT JOIN {0}.members m ON m.org_id = k.org_id AND m.user_id = k.issuer
          WHERE k.secret_hash = $1 OR k.former_secret_hash = $1",
@@ -77,9 +89,15 @@ pub async fn key_by_secret_hash(
             Some(_) => standing(row)?,
             None => Some(Standing { role: Role::Owner, permissions: Vec::new() }),
         };
+        let hold = match (row.try_get("suspended")?, row.try_get("issuer_suspended")?) {
+            (true, _) => Some(Hold::Organization),
+            (false, true) => Some(Hold::Issuer),
+            (false, false) => None,
+        };
         Ok(FoundKey {
             key,
             place,
+            hold,
             archived: row.try_get("archived")?,
             former: row.try_get("former")?,
             policies_position: row.try_get::<i64, _>("policies_position")? as u64,
@@ -101,6 +119,15 @@ pub async fn key(
     let query = sqlx::query(&query).bind(scope.0.uuid()).bind(id.uuid());
     let row = query.fetch_optional(&view.pool).await?;
     Ok(row.as_ref().map(read_key).transpose()?)
+}
+
+/// Every key that somebody issued, in whatever organisation. It has no scope: what is looked for is
+/// theirs.
+pub async fn keys_of(view: &View, issuer: UserId) -> Result<Vec<ApiKeyId>, QueryError> {
+    let query = format!("SELECT key_id FROM {}.api_keys WHERE issuer = $1", view.schema());
+    let query = sqlx::query_scalar::<_, Uuid>(&query).bind(issuer.uuid());
+    let keys = query.fetch_all(&view.pool).await?;
+    Ok(keys.into_iter().map(ApiKeyId::from_uuid).collect())
 }
 
 /// The API keys of the organisation, newest first, revoked ones included.

@@ -1,9 +1,10 @@
 //! Organisations, their members, API keys, policies and open invitations.
 //!
 //! Tables: `organizations`, by organisation, `members`, by organisation and by user, `api_keys`, by key
-//! and by the hash of its secret, `policies`, by organisation, and `invitations`, by organisation and by
-//! address.
-//! Folded from the events of organisations alone. When a key was last used is no event; it lies in
+//! and by the hash of its secret, `policies`, by organisation, `invitations`, by organisation and by
+//! address, and `suspended_users`.
+//! Folded from the events of organisations, and of users for their suspension. When a key was last used is
+//! no event; it lies in
 //! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
 mod invitations;
@@ -23,12 +24,15 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 pub use invitations::{InvitationRow, invitation, invitations, invited, with_expired_invitations};
-pub use keys::{ApiKeyRow, FoundKey, key, key_by_secret_hash, keys};
+pub use keys::{ApiKeyRow, FoundKey, Hold, key, key_by_secret_hash, keys, keys_of};
 pub use members::{
     MemberRow, Membership, Standing, member, members, memberships, policies_position,
 };
 pub use policies::{PolicyRow, all_policies, policies, policy};
-pub use query::{BillingContactRow, OrganizationRow, billing_contact, get, list};
+pub use query::{
+    BillingContactRow, OrganizationRow, Search, Standing as OrganizationStanding, billing_contact,
+    count, get, list, search,
+};
 pub(crate) use query::{from_halves, halves};
 pub use uses::{KeyUse, record_uses};
 
@@ -54,11 +58,11 @@ impl Projection for Organizations {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["organizations", "members", "api_keys", "policies", "invitations"]
+        &["organizations", "members", "api_keys", "policies", "invitations", "suspended_users"]
     }
 
     fn aggregates(&self) -> Option<&'static [&'static str]> {
-        Some(&[domain::organizations::TYPE])
+        Some(&[domain::organizations::TYPE, domain::users::TYPE])
     }
 
     async fn apply(

@@ -8,11 +8,21 @@ CREATE TABLE organizations (
     billing_email text,
     billing_name text,
     archived_at timestamptz,
+    suspended_at timestamptz,
+    suspension_reason text,
     created_at timestamptz NOT NULL,
     -- Of the event that made it; the order of the list.
     position bigint NOT NULL UNIQUE,
     -- Of the last event about its policies, 0 when there was none.
     policies_position bigint NOT NULL DEFAULT 0
+);
+CREATE INDEX organizations_by_slug ON organizations (slug);
+CREATE INDEX organizations_by_name ON organizations (lower(name) text_pattern_ops);
+CREATE INDEX organizations_suspended ON organizations (position) WHERE suspended_at IS NOT NULL;
+
+-- People whose accounts are suspended: keys that they issued are refused.
+CREATE TABLE suspended_users (
+    user_id uuid PRIMARY KEY
 );
 
 CREATE TABLE members (
@@ -48,6 +58,7 @@ CREATE TABLE api_keys (
     revoked_at timestamptz
 );
 CREATE INDEX api_keys_of_organization ON api_keys (org_id, key_id);
+CREATE INDEX api_keys_of_issuer ON api_keys (issuer) WHERE issuer IS NOT NULL;
 
 CREATE TABLE policies (
     policy_id uuid PRIMARY KEY,

@@ -20,6 +20,7 @@ struct Change {
     slug: Option<String>,
     logo_url: Option<Option<String>>,
     archived_at: Option<Option<Timestamp>>,
+    suspension: Option<Option<(Timestamp, String)>>,
     billing: Option<Billing>,
 }
 
@@ -48,6 +49,12 @@ impl Settings {
         if let OrganizationEvent::BroughtBack { .. } = event {
             self.of(org).archived_at = Some(None);
         }
+        if let OrganizationEvent::Suspended { reason, suspended_at } = event {
+            self.of(org).suspension = Some(Some((*suspended_at, storable(reason))));
+        }
+        if let OrganizationEvent::Unsuspended { .. } = event {
+            self.of(org).suspension = Some(None);
+        }
         if let OrganizationEvent::BillingContactSet { contact_id, email, name, .. } = event {
             self.of(org).billing = Some(Billing {
                 contact: Some(contact_id.uuid()),
@@ -75,11 +82,15 @@ impl Settings {
                  archived_at = CASE WHEN g.archive THEN g.archived_at ELSE o.archived_at END,
                  billing_contact = CASE WHEN g.bill THEN g.contact ELSE o.billing_contact END,
                  billing_email = CASE WHEN g.bill THEN g.billing_email ELSE o.billing_email END,
-                 billing_name = CASE WHEN g.bill THEN g.billing_name ELSE o.billing_name END
+                 billing_name = CASE WHEN g.bill THEN g.billing_name ELSE o.billing_name END,
+                 suspended_at = CASE WHEN g.suspend THEN g.suspended_at ELSE o.suspended_at END,
+                 suspension_reason =
+                     CASE WHEN g.suspend THEN g.suspension_reason ELSE o.suspension_reason END
              FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::text[], $6::bool[],
-                         $7::timestamptz[], $8::bool[], $9::uuid[], $10::text[], $11::text[])
+                         $7::timestamptz[], $8::bool[], $9::uuid[], $10::text[], $11::text[],
+                         $12::bool[], $13::timestamptz[], $14::text[])
                   AS g(org_id, name, slug, logo, logo_url, archive, archived_at, bill, contact,
-                       billing_email, billing_name)
+                       billing_email, billing_name, suspend, suspended_at, suspension_reason)
              WHERE o.org_id = g.org_id"
         );
         let rows: Vec<_> = self.0.values().collect();
@@ -95,6 +106,11 @@ impl Settings {
             .bind(column(&rows, |row| row.billing.as_ref()?.contact))
             .bind(column(&rows, |row| row.billing.as_ref()?.email.as_deref()))
             .bind(column(&rows, |row| row.billing.as_ref()?.name.as_deref()))
+            .bind(column(&rows, |row| row.suspension.is_some()))
+            .bind(column(&rows, |row| row.suspension.as_ref()?.as_ref().map(|(at, _)| *at)))
+            .bind(column(&rows, |row| {
+                row.suspension.as_ref()?.as_ref().map(|(_, why)| why.as_str())
+            }))
             .execute(connection)
             .await?;
         Ok(())

@@ -1,4 +1,6 @@
-use domain::{Event, Timestamp, organizations::OrganizationEvent};
+use std::collections::BTreeMap;
+
+use domain::{Event, Timestamp, organizations::OrganizationEvent, users::UserEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,6 +22,8 @@ struct Batch {
     invitations: Invitations,
     keys: Keys,
     policies: Policies,
+    /// Whether the account of each person is suspended.
+    people: BTreeMap<Uuid, bool>,
 }
 
 struct Created {
@@ -39,8 +43,12 @@ pub(super) async fn apply(
     for log_event in events {
         let position = log_event.position();
         for event in log_event.events()? {
-            let Event::Organization(event) = event else { continue };
-            batch.fold(log_event.recorded.org.uuid(), position as i64, event);
+            let org = log_event.recorded.org.uuid();
+            match event {
+                Event::Organization(event) => batch.fold(org, position as i64, event),
+                Event::User(event) => batch.fold_user(org, event),
+                _ => {}
+            }
         }
     }
     // An organisation is made once, before anything else happens in it.
@@ -49,7 +57,8 @@ pub(super) async fn apply(
     batch.members.write(&mut *connection, schema).await?;
     batch.invitations.write(&mut *connection, schema).await?;
     batch.keys.write(&mut *connection, schema).await?;
-    batch.policies.write(connection, schema).await
+    batch.policies.write(&mut *connection, schema).await?;
+    write_people(connection, schema, &batch.people).await
 }
 
 impl Batch {
@@ -68,7 +77,9 @@ impl Batch {
             | OrganizationEvent::BillingContactSet { .. }
             | OrganizationEvent::BillingContactRemoved { .. }
             | OrganizationEvent::Archived { .. }
-            | OrganizationEvent::BroughtBack { .. } => self.settings.fold(org, event),
+            | OrganizationEvent::BroughtBack { .. }
+            | OrganizationEvent::Suspended { .. }
+            | OrganizationEvent::Unsuspended { .. } => self.settings.fold(org, event),
             OrganizationEvent::MemberJoined { .. }
             | OrganizationEvent::MemberChanged { .. }
             | OrganizationEvent::MemberRemoved { .. }
@@ -89,6 +100,48 @@ impl Batch {
             }
         }
     }
+
+    fn fold_user(&mut self, user: Uuid, event: &UserEvent) {
+        match event {
+            UserEvent::Suspended { .. } => self.people.insert(user, true),
+            UserEvent::Unsuspended { .. } | UserEvent::Erased { .. } => {
+                self.people.insert(user, false)
+            }
+            UserEvent::SignedUp { .. }
+            | UserEvent::SignUpRepeated { .. }
+            | UserEvent::EmailVerificationAsked { .. }
+            | UserEvent::EmailVerified { .. }
+            | UserEvent::PasswordResetAsked { .. }
+            | UserEvent::PasswordReset { .. }
+            | UserEvent::PasswordChanged { .. }
+            | UserEvent::ProfileChanged { .. }
+            | UserEvent::EmailChangeAsked { .. }
+            | UserEvent::EmailChanged { .. }
+            | UserEvent::PasswordRehashed { .. }
+            | UserEvent::SessionsEndedEverywhere { .. } => None,
+        };
+    }
+}
+
+async fn write_people(
+    connection: &mut PgConnection,
+    schema: &str,
+    people: &BTreeMap<Uuid, bool>,
+) -> Result<(), Fault> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let of = |suspended| {
+        let people = people.iter().filter(move |(_, is)| **is == suspended);
+        people.map(|(user, _)| *user).collect::<Vec<_>>()
+    };
+    let query = format!("DELETE FROM {schema}.suspended_users WHERE user_id = ANY ($1)");
+    sqlx::query(&query).bind(of(false)).execute(&mut *connection).await?;
+    let query = format!(
+        "INSERT INTO {schema}.suspended_users SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING"
+    );
+    sqlx::query(&query).bind(of(true)).execute(connection).await?;
+    Ok(())
 }
 
 fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {

@@ -10,7 +10,7 @@ mod store;
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-pub use query::{SessionRow, is_alive, list};
+pub use query::{SessionRow, count, is_alive, list};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 

@@ -40,6 +40,13 @@ pub async fn is_alive(
     Ok(found)
 }
 
+/// How many sessions of the person can still be used.
+pub async fn count(scope: TenantScope, view: &View, now: Timestamp) -> Result<u64, QueryError> {
+    let query = format!("SELECT count(*) {}", alive(view.schema()));
+    let query = sqlx::query_scalar::<_, i64>(&query).bind(scope.0.uuid()).bind(now);
+    Ok(query.fetch_one(&view.pool).await?.cast_unsigned())
+}
+
 /// The newest sessions of the person that can still be used; at most `limit`.
 pub async fn list(
     scope: TenantScope,

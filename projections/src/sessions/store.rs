@@ -85,6 +85,7 @@ impl Batch {
             UserEvent::PasswordReset { .. }
             | UserEvent::PasswordChanged { .. }
             | UserEvent::SessionsEndedEverywhere { .. }
+            | UserEvent::Suspended { .. }
             | UserEvent::Erased { .. } => *self.epochs.entry(user).or_default() += 1,
             UserEvent::SignedUp { .. }
             | UserEvent::SignUpRepeated { .. }
@@ -94,7 +95,8 @@ impl Batch {
             | UserEvent::ProfileChanged { .. }
             | UserEvent::EmailChangeAsked { .. }
             | UserEvent::EmailChanged { .. }
-            | UserEvent::PasswordRehashed { .. } => {}
+            | UserEvent::PasswordRehashed { .. }
+            | UserEvent::Unsuspended { .. } => {}
         }
     }
 }

@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 pub(crate) use query::personal;
-pub use query::{UserRow, among, get};
+pub use query::{Standing, UserRow, among, count, get, list};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "users";
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 pub(crate) struct Users;
 

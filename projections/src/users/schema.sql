@@ -8,5 +8,9 @@ CREATE TABLE users (
     time_zone text,
     email_verified boolean NOT NULL,
     signed_up_at timestamptz NOT NULL,
+    suspended_at timestamptz,
+    suspension_reason text,
     erased_at timestamptz
 );
+CREATE INDEX users_suspended ON users (org_id) WHERE suspended_at IS NOT NULL;
+CREATE INDEX users_unverified ON users (org_id) WHERE NOT email_verified;

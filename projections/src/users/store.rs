@@ -17,6 +17,8 @@ struct Batch {
     /// The last one of each person.
     profiles: BTreeMap<Uuid, [Option<String>; 3]>,
     emails: BTreeMap<Uuid, Option<String>>,
+    /// The last state of each person: since when and why, or not any more.
+    suspended: BTreeMap<Uuid, Option<(Timestamp, Option<String>)>>,
     erased: Vec<(Uuid, Timestamp)>,
 }
 
@@ -44,6 +46,7 @@ pub(super) async fn apply(
     write_verified(connection, schema, &batch.verified).await?;
     write_profiles(connection, schema, &batch.profiles).await?;
     write_emails(connection, schema, &batch.emails).await?;
+    write_suspended(connection, schema, &batch.suspended).await?;
     write_erased(connection, schema, &batch.erased).await
 }
 
@@ -64,6 +67,12 @@ impl Batch {
             }
             UserEvent::EmailChanged { email, .. } => {
                 self.emails.insert(user, sealed(email));
+            }
+            UserEvent::Suspended { reason, suspended_at, .. } => {
+                self.suspended.insert(user, Some((*suspended_at, sealed(reason))));
+            }
+            UserEvent::Unsuspended { .. } => {
+                self.suspended.insert(user, None);
             }
             UserEvent::Erased { erased_at, .. } => self.erased.push((user, *erased_at)),
             UserEvent::SignUpRepeated { .. }
@@ -158,6 +167,29 @@ async fn write_emails(
     Ok(())
 }
 
+async fn write_suspended(
+    connection: &mut PgConnection,
+    schema: &str,
+    rows: &BTreeMap<Uuid, Option<(Timestamp, Option<String>)>>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.users u SET suspended_at = g.at, suspension_reason = g.reason
+         FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS g(org_id, at, reason)
+         WHERE u.org_id = g.org_id"
+    );
+    let since = |row: &Option<(Timestamp, _)>| row.as_ref().map(|(at, _)| *at);
+    sqlx::query(&query)
+        .bind(rows.keys().copied().collect::<Vec<_>>())
+        .bind(rows.values().map(since).collect::<Vec<_>>())
+        .bind(rows.values().map(|row| row.as_ref()?.1.as_deref()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn write_erased(
     connection: &mut PgConnection,
     schema: &str,
@@ -168,7 +200,7 @@ async fn write_erased(
     }
     let query = format!(
         "UPDATE {schema}.users u SET email = NULL, name = NULL, language = NULL,
-             time_zone = NULL, erased_at = g.at
+             time_zone = NULL, suspension_reason = NULL, erased_at = g.at
          FROM unnest($1::uuid[], $2::timestamptz[]) AS g(org_id, at) WHERE u.org_id = g.org_id"
     );
     sqlx::query(&query)

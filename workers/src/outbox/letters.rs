@@ -74,6 +74,8 @@ pub(super) async fn to_user(
         | UserEvent::ProfileChanged { .. }
         | UserEvent::PasswordRehashed { .. }
         | UserEvent::SessionsEndedEverywhere { .. }
+        | UserEvent::Suspended { .. }
+        | UserEvent::Unsuspended { .. }
         | UserEvent::Erased { .. } => return Ok(Effect::Nothing("it asks for no mail")),
     };
     letter(outbox, id, &user, user.email.as_ref(), recorded, content).await

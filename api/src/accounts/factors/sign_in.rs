@@ -39,6 +39,7 @@ pub(in super::super) async fn first_factor_given(
     account: &User,
     proof: Proof,
 ) -> Result<LoginAnswer, Problem> {
+    check_suspension(account)?;
     let (desk, factors) = (app.desk().await?, of(app, user).await?);
     let session = SessionId::from_uuid(app.journal.clock().new_id());
     let pending = Pending {
@@ -53,6 +54,14 @@ pub(in super::super) async fn first_factor_given(
         return Ok(LoginAnswer::SignedIn(Json(tokens)));
     }
     Ok(LoginAnswer::SecondFactorNeeded(Json(ask(app, desk, user, &factors, pending).await?)))
+}
+
+/// Told only to whoever has proved that the account is theirs.
+fn check_suspension(account: &User) -> Result<(), Problem> {
+    if !account.suspended {
+        return Ok(());
+    }
+    Err(Problem::new(Code::AccountSuspended, "the account is suspended; ask the operator"))
 }
 
 async fn ask(
@@ -227,6 +236,7 @@ pub(super) async fn by_passkey(
     let state = pending.ceremony.take();
     let checked = check_passkey(app, desk, user, &factors, state, &response).await?;
     let (command, proof) = checked.map_err(|detail| Problem::new(Code::Unauthenticated, detail))?;
+    check_suspension(&account)?;
     app.execute::<Factors>(client.context(app, user), user.to_string(), command).await?;
     pending.epoch = account.session_epoch;
     pending.proofs.push(proof);

@@ -177,3 +177,21 @@ async fn nothing_of_second_factors_is_in_the_log_in_the_clear() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_operator_removes_the_factors_of_somebody_who_lost_them() {
+    let server = server().await;
+    let operator = server.operator().await;
+    let ada = server.protected("ada@example.org").await;
+    assert_eq!(server.log_in(&ada.person.email, PASSWORD).await.status, 202);
+    let path = format!("/v1/admin/users/{}/remove-second-factors", ada.person.id);
+    let removed = server.post_as(&operator, &path).await;
+    assert_eq!(removed.status, 202, "{}", removed.text);
+    assert_eq!(server.log_in(&ada.person.email, PASSWORD).await.status, 200);
+
+    let head = server.journal.head().await.unwrap();
+    let entries = server.bare(Method::GET, "/v1/users/me/audit?action=second_factor.totp_removed");
+    let entries = entries.bearer_auth(ada.person.access()).header("millrace-min-position", head);
+    let entry = send(entries).await.json()["entries"][0].clone();
+    assert!(entry["actor"].to_string().contains(&operator.key_id.to_string()), "{entry}");
+}
