@@ -36,7 +36,7 @@ pub use load::LoadError;
 pub use log_archive::LogArchive;
 pub use logs::LogStream;
 pub use personal::{MASTER_KEYS_FRESH, Personal, PersonalError, origin};
-pub use read::{Filter, MAX_PAGE, ReadError, Recorded, count_within, positions_of, read_all};
+pub use read::{Filter, MAX_PAGE, ReadError, Recorded, positions_of, read_within};
 pub use store::{AggregateContext, JournalStore};
 
 /// Commands on different aggregates rarely share one of so many locks.

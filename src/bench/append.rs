@@ -74,13 +74,13 @@ async fn of_stock(stock: &Stock, plan: &Plan) -> anyhow::Result<Sample> {
 
 /// A few aggregates with a long history, which everybody writes to. A conflict that is shown fails
 /// the run.
-struct Hot {
+pub struct Hot {
     scans: Arc<Vec<(String, Mutex<u32>)>>,
     fence: Uuid,
 }
 
 impl Hot {
-    async fn open(world: &World) -> anyhow::Result<Self> {
+    pub async fn open(world: &World) -> anyhow::Result<Self> {
         let fence = world.clock().new_id();
         let mut scans = Vec::new();
         for _ in 0..HOT {
@@ -90,7 +90,7 @@ impl Hot {
         Ok(Self { scans: Arc::new(scans), fence })
     }
 
-    async fn execute(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
+    pub async fn execute(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
         let workers = (0..IN_FLIGHT).map(|_| {
             let (journal, context) = (world.installation.journal.clone(), world.context());
             let (scans, fence) = (Arc::clone(&self.scans), self.fence);

@@ -31,17 +31,20 @@ pub async fn run(site: &Site, plan: &Plan, large: bool) -> anyhow::Result<Vec<Fi
 async fn at(world: &World, plan: &Plan, size: u64) -> anyhow::Result<Vec<Figure>> {
     let key = http::key(world).await?.1;
     history::grow(world, size).await?;
+    let hot = append::Hot::open(world).await?;
     follow(world).await?;
     let mut board = Board::default();
     for counts in plan.rounds() {
         let before = world.head().await?;
         let commands = append::execute(world, plan).await?;
+        let on_hot = hot.execute(world, plan).await?;
         let post = Post::Command { key: key.clone() };
         let posts = http::serving(world, &[Role::Api], &post, plan).await?;
         let events = world.head().await? - before;
         let (relayed, slowest) = follow(world).await?;
         if counts {
             board.note(&format!("append_{size}"), commands);
+            board.note(&format!("hot_{size}"), on_hot);
             board.note(&format!("http_{size}"), posts);
             board.note(&format!("relay_{size}"), Sample::whole(events, relayed));
             board.note(&format!("projection_{size}"), Sample::whole(events, slowest));

@@ -8,13 +8,11 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Journal, ReadError, Recorded, count_within, read_all};
+use crate::{Journal, ReadError, Recorded, read_within};
 
 /// Bounds of one page.
 const PAGE_EVENTS: u32 = 1000;
 const PAGE_BYTES: u64 = 1024 * 1024;
-/// So few events are read without weighing them first.
-const FEW: u32 = 8;
 /// Looks again even if nobody said that the log has grown.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -44,8 +42,8 @@ async fn read(
 ) {
     let mut head = journal.watch_head();
     loop {
-        let ahead = head.borrow_and_update().saturating_sub(after);
-        let page = page(&journal, after, ahead).await;
+        head.mark_unchanged();
+        let page = read_within(journal.pool(), after, PAGE_EVENTS, PAGE_BYTES).await;
         if let Ok(events) = &page {
             let Some(last) = events.last() else {
                 wait(&mut head).await;
@@ -63,14 +61,4 @@ async fn read(
 async fn wait(head: &mut watch::Receiver<u64>) {
     // Over time is as good as a change: the log is looked at either way.
     let _ = timeout(IDLE, head.changed()).await;
-}
-
-/// The next events, of which there are about as many as `ahead` says.
-async fn page(journal: &Journal, after: u64, ahead: u64) -> Result<Vec<Recorded>, ReadError> {
-    let limit = if ahead <= u64::from(FEW) {
-        FEW
-    } else {
-        count_within(journal.pool(), after, PAGE_EVENTS, PAGE_BYTES).await?.max(1)
-    };
-    read_all(journal.pool(), after, limit).await
 }

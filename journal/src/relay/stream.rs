@@ -19,7 +19,9 @@ use crate::{Bus, Journal};
 const NAME: &str = "EVENTS";
 const LOG_ID: &str = "millrace-log-id";
 const EPOCH: &str = "millrace-epoch";
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// The sequence that each event expects refuses every repeat; of the ids of the window the server
+/// keeps each one in memory, millions while a stream is made again.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// A stream of this log. One of another log is an [`Error`].
 pub(super) enum Standing {
@@ -91,6 +93,7 @@ pub(super) async fn adjust(bus: &Bus, info: &Info, wanted: Config) -> Result<(),
     if has.subjects == wanted.subjects
         && has.max_bytes == wanted.max_bytes
         && has.num_replicas == wanted.num_replicas
+        && has.duplicate_window == wanted.duplicate_window
     {
         return Ok(());
     }

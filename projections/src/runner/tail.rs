@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use journal::{ReadError, count_within, read_all};
+use journal::{ReadError, read_within};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
@@ -12,8 +12,6 @@ use crate::{event::LogEvent, projection::Projection};
 const PAGES: usize = 4;
 /// Payload kept in all of them, beside the newest page.
 const BYTES: usize = 8 * 1024 * 1024;
-/// So few events fit into memory whatever they weigh.
-const FEW: u32 = 16;
 /// Events decoded by one thread; fewer are not worth another.
 const DECODE_CHUNK: usize = 512;
 
@@ -67,13 +65,8 @@ impl Tail {
     }
 
     async fn page(&self, after: u64, limit: u32) -> Result<Option<Arc<Page>>, ReadError> {
-        let limit = if limit > FEW {
-            count_within(&self.pool, after, limit, self.max_bytes).await?.max(1)
-        } else {
-            limit
-        };
-        let events: Vec<LogEvent> =
-            read_all(&self.pool, after, limit).await?.into_iter().map(LogEvent::new).collect();
+        let events = read_within(&self.pool, after, limit, self.max_bytes).await?;
+        let events: Vec<LogEvent> = events.into_iter().map(LogEvent::new).collect();
         let bytes = events.iter().map(|event| event.recorded.payload.get().len()).sum();
         Ok((!events.is_empty()).then(|| Arc::new(Page { after, events, bytes })))
     }
