@@ -4,7 +4,6 @@
 //! by one [`Spec`] on standard input and answers with one [`Message`] per line on standard output.
 //! This crate therefore knows neither the log nor the network of the platform.
 
-pub mod address;
 pub mod advisories;
 pub mod dependencies;
 mod protocol;

@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use engines::{NetworkPolicy, address::AddressPolicy};
 use mail::{Folder, Mailer, Name, Sender, SmtpOptions};
+use outbound::AddressPolicy;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use workers::{
@@ -56,7 +56,8 @@ fn audit(config: &Config) -> anyhow::Result<audit::Options> {
     // Collectors are spoken to over TLS.
     crate::http::choose_tls_provider();
     let audit = &config.audit;
-    let allowed_ranges = audit.allowed_private_ranges.iter().map(ToString::to_string).collect();
+    let allowed_ranges =
+        audit.allowed_private_ranges.iter().map(ToString::to_string).collect::<Vec<_>>();
     let platform = audit.sink.as_ref().map(|url| PlatformSink {
         url: url.clone(),
         format: match audit.sink_format {
@@ -68,7 +69,7 @@ fn audit(config: &Config) -> anyhow::Result<audit::Options> {
         token: audit.sink_token.as_ref().map(|token| token.expose().to_owned()),
     });
     Ok(audit::Options {
-        addresses: AddressPolicy::new(&NetworkPolicy { allowed_ranges })?,
+        addresses: AddressPolicy::new(&allowed_ranges)?,
         plain_http: audit.plain_http,
         platform,
         ..audit::Options::default()

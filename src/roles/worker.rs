@@ -2,8 +2,9 @@ use std::{pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 use domain::scans::Scan;
-use engines::{Limits, NetworkPolicy, address::AddressPolicy};
+use engines::{Limits, NetworkPolicy};
 use journal::{LogStream, doorbell, jobs::JobStream};
+use outbound::AddressPolicy;
 use tokio_util::sync::CancellationToken;
 use workers::{
     Backbone,
@@ -128,7 +129,7 @@ fn scans(installation: &Installation, config: &Config, sandbox: Sandbox) -> anyh
         sandbox,
         scratch: config.data_dir.join("scratch"),
         folders: config.scans.allowed_paths.clone(),
-        addresses: AddressPolicy::new(&network)?,
+        addresses: AddressPolicy::new(&network.allowed_ranges)?,
         limits: checkout::Limits {
             bytes: config.scans.max_repository_bytes,
             memory_bytes,

@@ -10,6 +10,7 @@ use hyper::{
     header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, HOST, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
+use outbound::AddressPolicy;
 use rustls::RootCertStore;
 use tokio::{
     net::TcpStream,
@@ -23,7 +24,7 @@ use super::{
     failure::Failure,
     response::{self, Response},
 };
-use crate::{Limits, address::AddressPolicy};
+use crate::Limits;
 
 const AGENT: &str = concat!("millrace-scanner/", env!("CARGO_PKG_VERSION"));
 const MAX_HEADER_BYTES: usize = 64 * 1024;

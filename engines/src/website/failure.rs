@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr};
 
-use crate::address;
+use outbound::address;
 
 /// Why one request had no answer.
 #[derive(Debug, thiserror::Error)]

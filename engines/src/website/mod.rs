@@ -20,6 +20,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use domain::scans::Profile;
+use outbound::AddressPolicy;
 use url::Url;
 
 use self::{
@@ -34,7 +35,7 @@ use self::{
     response::End,
     session::{Ended, Session, Stop},
 };
-use crate::{Limits, NetworkPolicy, Output, RunError, address::AddressPolicy};
+use crate::{Limits, NetworkPolicy, Output, RunError};
 
 /// Examines the site of the URL. It always ends with `Done`, whatever the site does, and within
 /// the time of the limits; only an unusable task or a gone reader is an error.
@@ -64,7 +65,7 @@ fn run_with(
 ) -> Result<(), RunError> {
     let target = |error: &dyn std::error::Error| RunError::Target(error.to_string());
     let start = Url::parse(url).map_err(|error| target(&error))?;
-    let policy = AddressPolicy::new(network).map_err(|error| target(&error))?;
+    let policy = AddressPolicy::new(&network.allowed_ranges).map_err(|error| target(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut session = Session::new(Client::new(policy, settings, limits), out, limits);

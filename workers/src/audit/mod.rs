@@ -16,8 +16,8 @@ use domain::{
     audit::{SINK_TOKEN, SinkFormat},
     ids::SinkId,
 };
-use engines::address::AddressPolicy;
 use journal::Journal;
+use outbound::AddressPolicy;
 use projections::{
     Reach, TenantScope, Views,
     audit::{self, SinkRow},

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use engines::address;
+use outbound::address;
 
 use super::FOLDERS_SETTING;
 use crate::sandbox;

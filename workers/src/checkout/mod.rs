@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::scans::RepositorySource;
-use engines::address::AddressPolicy;
+use outbound::AddressPolicy;
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::Sandbox;

@@ -73,6 +73,9 @@ pub(super) async fn to_user(
         | UserEvent::EmailVerified { .. }
         | UserEvent::ProfileChanged { .. }
         | UserEvent::PasswordRehashed { .. }
+        | UserEvent::PasswordRemoved { .. }
+        | UserEvent::IdentityLinked { .. }
+        | UserEvent::IdentityUnlinked { .. }
         | UserEvent::SessionsEndedEverywhere { .. }
         | UserEvent::Suspended { .. }
         | UserEvent::Unsuspended { .. }

@@ -1,5 +1,5 @@
 use domain::audit::SinkFormat;
-use engines::address::AddressPolicy;
+use outbound::AddressPolicy;
 use serde_json::{Deserializer, Value};
 use workers::audit::{Options, PlatformSink};
 

@@ -5,8 +5,8 @@ use domain::{
     ids::{OrganizationId, ScanId, SinkId},
     scans::{Engine, Profile, RepositorySource, Scan, ScanCommand, Target},
 };
-use engines::{NetworkPolicy, address::AddressPolicy};
 use journal::{Actor, Clock, Context, Journal, SystemClock};
+use outbound::AddressPolicy;
 use projections::{RunOptions, Views, audit::Delivery};
 use testkit::TestDatabase;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -117,7 +117,7 @@ pub fn quick() -> Options {
     let ranges = vec!["127.0.0.0/8".to_owned()];
     let (first, longest) = (Duration::from_millis(20), Duration::from_millis(50));
     Options {
-        addresses: AddressPolicy::new(&NetworkPolicy { allowed_ranges: ranges }).unwrap(),
+        addresses: AddressPolicy::new(&ranges).unwrap(),
         plain_http: true,
         backoff: Backoff { first, longest },
         idle: Duration::from_millis(20),

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::scans::{EngineOutcome, ScanCommand, ScanEvent, Warning};
-use engines::NetworkPolicy;
-use engines::address::AddressPolicy;
+use outbound::AddressPolicy;
 use tempfile::TempDir;
 use workers::checkout::{self, Checkouts};
 use workers::dispatcher;
@@ -42,7 +41,7 @@ impl Stage {
             sandbox: Sandbox::detect(Mode::Preferred).await.unwrap(),
             scratch: self.folder.path().join("scratch"),
             folders: vec![self.tree()],
-            addresses: AddressPolicy::new(&NetworkPolicy::default()).unwrap(),
+            addresses: AddressPolicy::default(),
             limits: checkout::Limits::default(),
         };
         Scans::new(checkouts, options)

@@ -11,8 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use domain::scans::RepositorySource;
-use engines::NetworkPolicy;
-use engines::address::AddressPolicy;
+use outbound::AddressPolicy;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +32,12 @@ impl Bench {
         if let Some(warning) = sandbox.warning() {
             println!("without walls: {warning}");
         }
-        let network = NetworkPolicy { allowed_ranges: vec!["127.0.0.0/8".into(), "::1".into()] };
+        let allowed = ["127.0.0.0/8".to_owned(), "::1".to_owned()];
         let checkouts = Checkouts {
             sandbox,
             scratch: folder.path().join("scratch"),
             folders: vec![folder.path().join("allowed")],
-            addresses: AddressPolicy::new(&network).unwrap(),
+            addresses: AddressPolicy::new(&allowed).unwrap(),
             limits: Limits { time: Duration::from_secs(30), ..Limits::default() },
         };
         Self { folder, checkouts, said: Mutex::default() }

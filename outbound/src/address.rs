@@ -15,8 +15,6 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::NetworkPolicy;
-
 /// A resolver of the system may try for minutes.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,7 +44,7 @@ pub struct Refused {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "`{host}` leads to {refused}, which may not be reached; an operator can allow its range in the network settings of the scans"
+        "`{host}` leads to {refused}, which may not be reached; an operator can allow its range by configuration"
     )]
     Refused { host: String, refused: Refused },
     #[error("the name `{host}` could not be resolved: {source}")]
@@ -69,8 +67,9 @@ pub struct AddressPolicy {
 }
 
 impl AddressPolicy {
-    pub fn new(network: &NetworkPolicy) -> Result<Self, BadRange> {
-        let allowed = network.allowed_ranges.iter().map(|text| parse_range(text));
+    /// `allowed` are ranges that may be reached although they are not public: the operator's choice.
+    pub fn new(allowed: &[String]) -> Result<Self, BadRange> {
+        let allowed = allowed.iter().map(|text| parse_range(text));
         Ok(Self { allowed: allowed.collect::<Result<_, _>>()? })
     }
 

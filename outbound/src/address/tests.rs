@@ -1,8 +1,8 @@
 use super::*;
 
 fn policy(ranges: &[&str]) -> AddressPolicy {
-    let allowed_ranges = ranges.iter().map(|range| (*range).to_owned()).collect();
-    AddressPolicy::new(&NetworkPolicy { allowed_ranges }).unwrap()
+    let allowed: Vec<_> = ranges.iter().map(|range| (*range).to_owned()).collect();
+    AddressPolicy::new(&allowed).unwrap()
 }
 
 fn class(ip: &str) -> Option<AddressClass> {
@@ -90,8 +90,7 @@ fn an_allowed_range_opens_exactly_itself() {
 
 #[test]
 fn a_range_that_cannot_be_read_is_named() {
-    let network = NetworkPolicy { allowed_ranges: vec!["10.0.0.0/33".to_owned()] };
-    let error = AddressPolicy::new(&network).unwrap_err();
+    let error = AddressPolicy::new(&["10.0.0.0/33".to_owned()]).unwrap_err();
     assert!(error.to_string().contains("`10.0.0.0/33`"));
 }
 
