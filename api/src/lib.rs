@@ -43,7 +43,9 @@ use tokio_util::sync::CancellationToken;
 
 use limits::Exchange;
 
-pub use accounts::rotate_signing_keys;
+pub use accounts::{
+    ClientOptions, LoginOptions, ProviderKind, ProviderOptions, rotate_signing_keys,
+};
 pub use document::openapi;
 pub use health::{Check, Class};
 pub use options::Options;

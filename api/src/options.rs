@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::limits::LimitOptions;
+use crate::{accounts::LoginOptions, limits::LimitOptions};
 
 /// Limits and addresses of the front end.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub struct Options {
     pub passkeys: Option<credentials::passkey::RelyingPartyOptions>,
     /// How long an invitation can be accepted.
     pub invitation_life: TimeDelta,
+    /// Who else may say who somebody is.
+    pub login: LoginOptions,
     /// What authenticator apps call this installation.
     pub product: String,
 }
@@ -88,6 +90,7 @@ impl Default for Options {
             passwords: credentials::password::PasswordOptions::default(),
             passkeys: None,
             invitation_life: TimeDelta::days(7),
+            login: LoginOptions::default(),
             product: "Millrace".to_owned(),
         }
     }

@@ -14,6 +14,8 @@ use crate::jose::{Compact, NumericDate, OneOrMany, Times, TokenError};
 
 /// Bytes of the shortest secret (RFC 7518, section 3.2). A shorter one can be guessed from any token.
 pub const MIN_SECRET: usize = 32;
+/// The only one that such tokens are signed by.
+pub const ALGORITHM: &str = "HS256";
 const LEEWAY_SECONDS: u32 = 5;
 
 pub struct LegacyTokens(hmac::Key);
@@ -29,6 +31,7 @@ pub struct LegacyClaims {
     pub tenant_id: String,
     pub email: String,
     pub roles: Vec<String>,
+    pub issued_at: Option<i64>,
     pub expires_at: i64,
 }
 
@@ -56,7 +59,7 @@ impl LegacyTokens {
 
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<LegacyClaims, TokenError> {
         let token = Compact::parse(token)?;
-        if token.header.alg != "HS256" {
+        if token.header.alg != ALGORITHM {
             return Err(TokenError::Algorithm);
         }
         hmac::verify(&self.0, token.signed.as_bytes(), &token.signature)
@@ -73,6 +76,7 @@ impl LegacyTokens {
             tenant_id: claims.tenant_id,
             email: claims.email,
             roles: claims.roles.into_vec(),
+            issued_at: claims.iat.map(|time| time.0),
             expires_at: claims.exp.0,
         })
     }

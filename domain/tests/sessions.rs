@@ -34,6 +34,7 @@ fn start() -> SessionCommand {
         epoch: 2,
         token_hash: "t1".into(),
         proofs: vec![Proof::Password],
+        provider: None,
         client: client(),
         address: None,
     };
@@ -46,6 +47,7 @@ fn started() -> SessionEvent {
         epoch: 2,
         token_hash: "t1".into(),
         proofs: vec![Proof::Password],
+        provider: None,
         client: client(),
         address: None,
         started_at: at(0),
@@ -143,6 +145,21 @@ fn what_a_session_remembers_is_bounded() {
     }
     assert_eq!(session.used_hashes.len(), REMEMBERED_TOKENS);
     assert_eq!(session.used_hashes.back().unwrap(), "t998");
+}
+
+#[test]
+fn a_provider_is_one_factor_unless_it_is_believed_that_there_were_two() {
+    use Proof::{Password, Provider, ProviderWithSecondFactor, Totp};
+    for (proofs, two) in [
+        (vec![Provider], false),
+        (vec![Provider, Password], false),
+        (vec![Provider, Totp], true),
+        (vec![ProviderWithSecondFactor], true),
+        (vec![Totp], false),
+        (vec![], false),
+    ] {
+        assert_eq!(Proof::are_two(&proofs), two, "{proofs:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,10 @@ use cqrs_es::test::TestFramework;
 use domain::{
     ClaimChange, Decide, Pii, Sealed, Timestamp,
     ids::UserId,
-    users::{EMAIL_CLAIM, SignUp, User, UserCommand, UserError, UserEvent, own_organization},
+    users::{
+        EMAIL_CLAIM, IDENTITY_CLAIM, Join, Linking, NewIdentity, SignUp, User, UserCommand,
+        UserError, UserEvent, own_organization,
+    },
 };
 use uuid::Uuid;
 
@@ -43,7 +46,7 @@ fn signed_up() -> Vec<UserEvent> {
         email: plain("ada@example.org"),
         email_index: "17".into(),
         name: Some(plain("Ada")),
-        password_hash: plain("$argon2id$"),
+        password_hash: Some(plain("$argon2id$")),
         signed_up_at: at(0),
     };
     vec![signed_up, verification_asked("n1", 0)]
@@ -74,7 +77,7 @@ fn reset(minutes: i64) -> UserEvent {
 }
 
 fn erased() -> UserEvent {
-    UserEvent::Erased { email_index: "17".into(), erased_at: at(9) }
+    UserEvent::Erased { email_index: "17".into(), identity_indexes: Vec::new(), erased_at: at(9) }
 }
 
 fn verify(nonce: &str, minutes: i64) -> UserCommand {
@@ -212,9 +215,141 @@ fn an_erased_account_is_gone_and_its_state_says_nothing_of_anybody() {
     assert_eq!(user, left);
 }
 
+fn identity(index: &str) -> NewIdentity {
+    NewIdentity {
+        provider: "google".into(),
+        issuer: "https://accounts.google.com".into(),
+        subject: plain("1017"),
+        identity_index: index.into(),
+        email: Some(plain("ada@example.org")),
+    }
+}
+
+fn linked(index: &str, minutes: i64) -> UserEvent {
+    UserEvent::IdentityLinked {
+        user_id: ada(),
+        provider: "google".into(),
+        issuer: "https://accounts.google.com".into(),
+        subject: plain("1017"),
+        identity_index: index.into(),
+        email: Some(plain("ada@example.org")),
+        linked_at: at(minutes),
+    }
+}
+
+fn link(index: &str, linking: Linking) -> UserCommand {
+    UserCommand::LinkIdentity { identity: Box::new(identity(index)), linking, now: at(5) }
+}
+
+fn by_address(email_index: &str, authoritative: bool) -> Linking {
+    Linking::ByAddress { email_index: email_index.into(), authoritative }
+}
+
+#[test]
+fn whoever_comes_through_a_provider_joins_with_a_confirmed_address_and_without_a_password() {
+    let join = |name: Option<&str>| {
+        let join = Join {
+            user_id: ada(),
+            email: plain("ada@example.org"),
+            email_index: "17".into(),
+            name: name.map(str::to_owned),
+            identity: identity("i1"),
+        };
+        UserCommand::Join(Box::new(join), at(5))
+    };
+    let joined = |name: Option<&str>| {
+        let signed_up = UserEvent::SignedUp {
+            user_id: ada(),
+            email: plain("ada@example.org"),
+            email_index: "17".into(),
+            name: name.map(plain),
+            password_hash: None,
+            signed_up_at: at(5),
+        };
+        vec![signed_up, UserEvent::EmailVerified { verified_at: at(5) }, linked("i1", 5)]
+    };
+    for (given, taken) in [
+        (Some(" Ada\r\nBcc: eve@example.org"), Some("AdaBcc: eve@example.org")),
+        (Some("\u{7} "), None),
+        (None, None),
+    ] {
+        Rules::with(())
+            .given_no_previous_events()
+            .when(join(given))
+            .then_expect_events(joined(taken));
+    }
+    Rules::with(()).given(joined(None)).when(join(None)).then_expect_error(UserError::Exists);
+}
+
+#[test]
+fn a_confirmed_address_links_nothing_unless_the_provider_decides_about_addresses() {
+    let verified = || then([UserEvent::EmailVerified { verified_at: at(1) }]);
+    let linked = || vec![linked("i1", 5)];
+    for (linking, outcome) in [
+        (Linking::ByOwner, Ok(linked())),
+        (by_address("17", true), Ok(linked())),
+        (by_address("17", false), Err(UserError::AddressHasAccount)),
+        (by_address("18", true), Err(UserError::AddressHasAccount)),
+    ] {
+        let result = Rules::with(()).given(verified()).when(link("i1", linking));
+        match outcome {
+            Ok(events) => result.then_expect_events(events),
+            Err(error) => result.then_expect_error(error),
+        }
+    }
+}
+
+#[test]
+fn an_address_that_nobody_confirmed_is_its_owners_and_the_strangers_password_ends() {
+    let expected = vec![
+        UserEvent::PasswordRemoved { removed_at: at(5) },
+        UserEvent::EmailVerified { verified_at: at(5) },
+        linked("i1", 5),
+    ];
+    Rules::with(())
+        .given(signed_up())
+        .when(link("i1", by_address("17", false)))
+        .then_expect_events(expected.clone());
+    let user = folded([signed_up(), expected].concat());
+    assert_eq!((user.password_hash, user.email_verified), (None, true));
+}
+
+#[test]
+fn the_last_way_in_stays() {
+    let unlink = || UserCommand::UnlinkIdentity { identity_index: "i1".into(), now: at(6) };
+    let unlinked =
+        || UserEvent::IdentityUnlinked { identity_index: "i1".into(), unlinked_at: at(6) };
+    let removed = || UserEvent::PasswordRemoved { removed_at: at(5) };
+    Rules::with(()).given(signed_up()).when(unlink()).then_expect_error(UserError::NoIdentity);
+    Rules::with(())
+        .given(then([linked("i1", 5)]))
+        .when(unlink())
+        .then_expect_events(vec![unlinked()]);
+    Rules::with(())
+        .given(then([removed(), linked("i1", 5)]))
+        .when(unlink())
+        .then_expect_error(UserError::LastWayIn);
+    Rules::with(())
+        .given(then([removed(), linked("i1", 5), linked("i2", 5)]))
+        .when(unlink())
+        .then_expect_events(vec![unlinked()]);
+}
+
+#[test]
+fn an_identity_is_claimed_while_it_is_linked() {
+    let (kind, key) = (IDENTITY_CLAIM, "i1".to_owned());
+    let take = ClaimChange::Take { kind, key: key.clone() };
+    assert_eq!(User::claims(&linked("i1", 5)), [take]);
+    let erase = UserCommand::Erase { now: at(9) };
+    let decided = folded(then([linked("i1", 5)])).decide(erase).unwrap();
+    let domain::Decision::Accept(events) = decided else { panic!("nothing was erased") };
+    let email = ClaimChange::Release { kind: EMAIL_CLAIM, key: "17".into() };
+    assert_eq!(User::claims(&events[0]), [ClaimChange::Release { kind, key }, email]);
+}
+
 #[test]
 fn every_personal_field_is_shown_to_whoever_seals_it() {
-    for mut event in then([reset(1)]) {
+    for mut event in then([reset(1), linked("i1", 1)]) {
         User::personal(&mut event, &mut |field| {
             assert_eq!(field.subject, ada().uuid());
             field.value.seal(Sealed { event: Uuid::nil(), text: field.name.to_owned() });

@@ -83,6 +83,7 @@ async fn sign_in(journal: &Journal, number: usize) -> anyhow::Result<String> {
         epoch: 0,
         token_hash: token.hash().to_string(),
         proofs: vec![Proof::Password],
+        provider: None,
         client: None,
         address: None,
     };

@@ -11,6 +11,7 @@ mod jobs;
 mod layers;
 mod limits;
 mod log;
+mod login;
 mod mail;
 mod nats;
 mod objects;
@@ -41,6 +42,7 @@ pub use self::{
     jobs::Jobs,
     limits::{Limits, Rate},
     log::{Format, Log},
+    login::{Login, ProviderKind},
     mail::{Mail, StartTls},
     nats::Nats,
     objects::Objects,
@@ -63,6 +65,7 @@ pub struct Config {
     pub limits: Limits,
     pub accounts: Accounts,
     pub passwords: Passwords,
+    pub login: Login,
     pub database: Database,
     pub nats: Nats,
     pub log: Log,
@@ -97,6 +100,7 @@ impl Config {
             limits: layers.section(&mut faults),
             accounts: layers.section(&mut faults),
             passwords: layers.section(&mut faults),
+            login: layers.section(&mut faults),
             database: layers.section(&mut faults),
             nats: layers.section(&mut faults),
             log: layers.section(&mut faults),
@@ -129,5 +133,6 @@ impl Config {
         if self.nats.replicas > 1 && self.nats.url.is_none() {
             faults.add("nats.replicas", "the private nats-server keeps one copy: set nats.url");
         }
+        self.login.check_with(&self.server, faults);
     }
 }

@@ -189,3 +189,43 @@ fn a_limit_is_written_as_requests_in_seconds_and_may_have_a_burst() {
         assert!(fault.contains("LIMITS__LOGIN") || fault.contains("limits.login"), "{fault}");
     }
 }
+
+#[test]
+fn providers_are_read_from_the_file_and_faults_of_theirs_are_named() {
+    let google = "[server]\npublic_url = 'https://mill.example'\n[[login.providers]]\nname = 'google'\n\
+                  issuer = 'https://accounts.google.com'\nclient_id = 'mill'\nclient_secret = 'hunter2'";
+    let config = with(google, &[]).unwrap();
+    let options = config.login.options();
+    assert_eq!(options.providers[0].scopes, ["openid", "email", "profile"]);
+    let shown = format!("{config:?}{options:?}{}", config.effective_toml_masked().unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
+
+    let inline =
+        r#"[{name = "git", kind = "github", issuer = "https://github.com", client_id = "1"}]"#;
+    let public = ("MILLRACE_SERVER__PUBLIC_URL", "https://mill.example");
+    assert!(with("", &[public, ("MILLRACE_LOGIN__PROVIDERS", inline)]).is_ok());
+
+    let faults = with(
+        "[login]\nlegacy_secret = 'short'\n\
+         [[login.providers]]\nname = 'A b'\nissuer = 'http://id.example'\nclient_secret = 'x'\n\
+         [[login.providers]]\nname = 'many'\nissuer = 'https://login.example/{tenantid}/v2.0'\n\
+         client_id = 'c'\ntrusts_addresses = true\n\
+         [[login.providers]]\nname = 'many'\nissuer = 'https://mill.example/'\nclient_id = 'c'",
+        &[public],
+    )
+    .unwrap_err();
+    for wanted in [
+        "login.legacy_secret: the secret of the older backend's tokens has at least 32 bytes",
+        "login.providers.name: `A b` is not small letters",
+        "login.providers.issuer of `A b`: its URLs must begin with https://",
+        "login.providers.client_secret of `A b`: is of use with client_id only",
+        "login.providers.client_id of `A b`: neither it nor audiences",
+        "login.providers.authoritative of `many`: whoever has a tenant there",
+        "login.providers.name: `many` is there twice",
+        "login.providers.issuer: we are this issuer ourselves",
+    ] {
+        assert!(faults.contains(wanted), "no `{wanted}` in\n{faults}");
+    }
+    let alone = "[[login.providers]]\nname = 'a'\nissuer = 'https://id.example'\nclient_id = 'c'";
+    assert!(with(alone, &[]).unwrap_err().contains("server.public_url"));
+}

@@ -47,6 +47,7 @@ pub async fn start(
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> anyhow::Result<Tasks> {
+    crate::http::choose_tls_provider();
     let state = ApiState {
         journal: installation.journal.clone(),
         views: installation.views.clone(),
@@ -94,6 +95,7 @@ fn options(config: &Config) -> Options {
         plain_http_sinks: config.audit.plain_http,
         passkeys: config.accounts.relying_party(server, &config.mail.name),
         invitation_life: TimeDelta::days(config.accounts.invitation_days.into()),
+        login: config.login.options(),
         product: config.mail.name.clone(),
         ..Options::default()
     }

@@ -38,12 +38,24 @@ pub(crate) struct Client {
 /// Somebody with an access token whose session is alive.
 pub(crate) struct SignedIn {
     pub user: UserId,
-    pub session: SessionId,
+    /// None when it came with a token of a provider, which belongs to no session of ours.
+    pub session: Option<SessionId>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
     pub organization: Option<OrganizationId>,
     pub client: Client,
+}
+
+impl SignedIn {
+    /// For what concerns the session itself.
+    pub fn own_session(&self) -> Result<SessionId, Problem> {
+        self.session.ok_or_else(|| {
+            let detail =
+                "the token is of a provider, and belongs to no session that could end here";
+            Problem::new(Code::Conflict, detail)
+        })
+    }
 }
 
 impl Client {
@@ -184,9 +196,9 @@ async fn identify(request: &Request, app: &App, scope: &Scope) -> Result<Identit
     let Some(value) = request.header(header::AUTHORIZATION) else {
         let token = cookies::read(app, request, cookies::Kind::Access);
         let token = token.ok_or_else(|| refused("no access token was sent; sign in"))?;
-        let known = desk.check(app, token).await?;
+        let (known, session) = desk.check_own(app, token).await?;
         // Whoever sends a header knows the token; a cookie comes by itself.
-        cookies::check(app, &desk.links, request, &known.session.to_string())?;
+        cookies::check(app, &desk.links, request, &session.to_string())?;
         scope.note_cookie();
         return Ok(known);
     };

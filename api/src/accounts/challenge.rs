@@ -36,6 +36,8 @@ pub(super) struct Pending {
     pub epoch: u32,
     pub session: SessionId,
     pub proofs: Vec<Proof>,
+    /// The provider that they came through.
+    pub provider: Option<String>,
     pub ceremony: Option<AuthenticationState>,
 }
 

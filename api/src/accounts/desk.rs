@@ -13,7 +13,7 @@ use rand::RngCore;
 use tokio::{sync::OnceCell, time::Instant};
 use vault::LinkKey;
 
-use super::{challenge::Challenges, signing::Signing};
+use super::{Providers, challenge::Challenges, signing::Signing};
 use crate::{
     problem::{Code, Problem},
     state::App,
@@ -36,6 +36,7 @@ pub(crate) struct Desk {
     /// None where the installation has no domain.
     pub passkeys: Option<RelyingParty>,
     pub signing: Signing,
+    pub providers: Providers,
     issuer: String,
     audience: String,
     /// With whose it is.
@@ -45,7 +46,8 @@ pub(crate) struct Desk {
 /// Whom an access token is of.
 pub(crate) struct Identity {
     pub user: UserId,
-    pub session: SessionId,
+    /// None for a token of somebody else, which belongs to no session of ours.
+    pub session: Option<SessionId>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
@@ -53,7 +55,7 @@ pub(crate) struct Identity {
 }
 
 /// Says in an access token that there were two factors (RFC 8176).
-const TWO_FACTORS: &str = "mfa";
+pub(super) const TWO_FACTORS: &str = "mfa";
 
 /// The desk of an app that may not have been asked for it yet.
 #[derive(Default)]
@@ -88,6 +90,7 @@ impl Desk {
                 .transpose()
                 .map_err(|e| Problem::internal(&e))?,
             signing: Signing::open(&app.journal, &issuer, &audience).await?,
+            providers: Providers::new(&options.login)?,
             issuer,
             audience,
             alive: Cache::new(SESSIONS),
@@ -123,8 +126,20 @@ impl Desk {
         (token, expires_at)
     }
 
-    /// Whose token it is, if it holds and its session is alive.
+    /// Whose token it is: one of a provider that is taken in place of ours, or else one of ours.
     pub async fn check(&self, app: &App, token: &str) -> Result<Identity, Problem> {
+        match self.providers.check(app, self, token).await? {
+            Some(known) => Ok(known),
+            None => self.check_own(app, token).await.map(|(known, _)| known),
+        }
+    }
+
+    /// Whose token of ours it is, if it holds and its session is alive.
+    pub async fn check_own(
+        &self,
+        app: &App,
+        token: &str,
+    ) -> Result<(Identity, SessionId), Problem> {
         let now = app.journal.clock().now();
         let refused = |detail: String| Problem::new(Code::Unauthenticated, detail);
         let claims =
@@ -134,7 +149,8 @@ impl Desk {
         if self.is_alive(app, user, session, now).await? {
             let second_factor = claims.amr.iter().any(|method| method == TWO_FACTORS);
             let organization = claims.org.as_deref().and_then(|org| org.parse().ok());
-            return Ok(Identity { user, session, second_factor, organization });
+            let known = Identity { user, session: Some(session), second_factor, organization };
+            return Ok((known, session));
         }
         Err(refused("the session is over; sign in again".to_owned()))
     }
@@ -162,8 +178,9 @@ impl Desk {
         Ok(alive)
     }
 
-    /// This replica asks about every session of the person again at once.
+    /// This replica asks about every session of the person again at once, and whom they are linked to.
     pub fn forget_all_of(&self, user: UserId) {
+        self.providers.forget(user);
         self.alive.retain(|_, (owner, _)| *owner != user);
     }
 

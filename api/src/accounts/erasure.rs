@@ -11,6 +11,7 @@ use journal::{Filter, MAX_PAGE};
 
 use super::{
     caller::SignedIn,
+    me::forget_session,
     model::{ErasureCertificate, UnreadableField},
 };
 use crate::{organizations::forget_member, problem::Problem, state::App};
@@ -30,7 +31,7 @@ pub(super) async fn erase(app: &App, caller: &SignedIn) -> Result<ErasureCertifi
     let command = UserCommand::Erase { now: erased_at };
     let committed = app.execute::<User>(context, user.to_string(), command).await?;
     app.journal.erase_person(user.uuid()).await?;
-    app.desk().await?.forget(caller.session);
+    forget_session(app, caller).await?;
     Ok(ErasureCertificate {
         user_id: user.to_string(),
         position: committed.position,

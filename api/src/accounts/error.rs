@@ -13,6 +13,10 @@ impl From<UserError> for Problem {
             UserError::TooSoon => Self::new(Code::TooManyRequests, text).retry_after(60),
             UserError::Reason => Self::new(Code::ValidationFailed, &text).at("reason", text),
             UserError::Name => Self::new(Code::ValidationFailed, &text).at("name", text),
+            UserError::NoIdentity => Self::not_found(),
+            UserError::TooManyIdentities => Self::new(Code::Conflict, text),
+            UserError::LastWayIn => Self::new(Code::LastWayIn, text),
+            UserError::AddressHasAccount => Self::new(Code::AddressHasAccount, text),
             UserError::Link | UserError::LinkExpired => {
                 Self::new(Code::ValidationFailed, &text).at("token", text)
             }

@@ -76,7 +76,7 @@ impl Me {
                 started_at: row.started_at,
                 refreshed_at: row.refreshed_at,
                 expires_at: row.expires_at,
-                current: row.session == caller.session,
+                current: Some(row.session) == caller.session,
             });
         }
         Ok(Read::new(SessionList { sessions }, view.position()))
@@ -96,7 +96,14 @@ pub(super) async fn end_all(app: &App, caller: &SignedIn) -> Result<(), Problem>
     let command = UserCommand::EndSessionsEverywhere { now: app.journal.clock().now() };
     let context = caller.client.context(app, caller.user);
     app.execute::<User>(context, caller.user.to_string(), command).await?;
-    app.desk().await?.forget(caller.session);
+    forget_session(app, caller).await
+}
+
+/// This replica asks again at once about the session that has just ended.
+pub(super) async fn forget_session(app: &App, caller: &SignedIn) -> Result<(), Problem> {
+    if let Some(session) = caller.session {
+        app.desk().await?.forget(session);
+    }
     Ok(())
 }
 

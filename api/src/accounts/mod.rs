@@ -16,6 +16,7 @@ mod me;
 mod model;
 mod password;
 mod profile;
+mod providers;
 mod session;
 mod sign_up;
 mod signing;
@@ -33,6 +34,8 @@ pub(crate) use me::{Me, open};
 use model::{AddressInput, LoginInput, NewPasswordInput, RefreshInput, SignUpInput, Tokens};
 pub(crate) use model::{LinkInput, Noted};
 pub(crate) use profile::Profile;
+pub(crate) use providers::Providers;
+pub use providers::{ClientOptions, LoginOptions, ProviderKind, ProviderOptions};
 pub(crate) use sign_up::{owner, parse_address};
 pub(crate) use signing::keep_signing_keys;
 pub use signing::rotate_signing_keys;
@@ -109,7 +112,7 @@ impl Accounts {
     #[oai(path = "/v1/auth/logout", method = "post", operation_id = "log_out")]
     async fn log_out(&self, caller: SignedIn) -> Result<Json<Noted>, Problem> {
         let desk = self.app.desk().await?;
-        session::end(&self.app, desk, &caller.client, caller.user, caller.session).await?;
+        session::end(&self.app, desk, &caller.client, caller.user, caller.own_session()?).await?;
         cookies::forget(&self.app, &caller.client.scope);
         Ok(noted("the session is over"))
     }

@@ -3,7 +3,7 @@
 use domain::{
     Pii,
     ids::SessionId,
-    sessions::Session,
+    sessions::{Proof, Session},
     users::{self, CHANGE_EMAIL_LINK, User, UserCommand, UserError},
 };
 use poem_openapi::{
@@ -18,6 +18,7 @@ use super::{
     desk::nonce,
     erasure, export,
     factors::{ConfirmInput, confirm},
+    me::forget_session,
     model::{ErasureCertificate, LinkInput, Noted, Tokens},
     noted, session,
     sign_up::{by_link, parse_address, rand_core},
@@ -100,11 +101,13 @@ impl Profile {
         let desk = self.app.desk().await?;
         let hash = desk.hasher.choose(new_password.into(), Vec::new(), &mut rand_core()).await?;
         let now = self.app.journal.clock().now();
-        let former = caller.session.to_string();
-        let former = session::state::<Session>(&self.app, caller.user, &former).await?;
+        let former = match caller.session {
+            Some(id) => session::state::<Session>(&self.app, caller.user, &id.to_string()).await?,
+            None => None,
+        };
         let command = UserCommand::ChangePassword { password_hash: Pii::plain(hash), now };
         self.tell(&caller, command).await?;
-        desk.forget(caller.session);
+        forget_session(&self.app, &caller).await?;
         let id = caller.user.to_string();
         let account = session::state::<User>(&self.app, caller.user, &id).await?;
         let account = account.ok_or_else(Problem::not_found)?;
@@ -112,7 +115,8 @@ impl Profile {
             user: Some(caller.user),
             epoch: account.session_epoch,
             session: SessionId::from_uuid(self.app.journal.clock().new_id()),
-            proofs: former.map(|session| session.proofs).unwrap_or_default(),
+            provider: former.as_ref().and_then(|session| session.provider.clone()),
+            proofs: former.map_or_else(|| vec![Proof::Password], |session| session.proofs),
             ceremony: None,
         };
         session::start(&self.app, desk, &caller.client, caller.user, pending).await.map(Json)

@@ -31,7 +31,7 @@ pub(super) async fn start(
     user: UserId,
     pending: Pending,
 ) -> Result<Tokens, Problem> {
-    let Pending { session, epoch, proofs, .. } = pending;
+    let Pending { session, epoch, proofs, provider, .. } = pending;
     let token = SecretToken::generate(secret_token::Kind::RefreshToken, &mut rand::rng());
     let now = app.journal.clock().now();
     let start = StartSession {
@@ -39,6 +39,7 @@ pub(super) async fn start(
         epoch,
         token_hash: token.hash().to_string(),
         proofs: proofs.clone(),
+        provider,
         client: client.name.as_ref().map(|name| {
             Pii::plain(name.chars().filter(|c| !c.is_control()).take(MAX_CLIENT_CHARS).collect())
         }),

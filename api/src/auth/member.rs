@@ -64,7 +64,7 @@ pub(super) async fn authenticate(
     let (org, second_factor) = (member.acting.org, person.second_factor);
     let policies = app.policies.of(app, org, member.acting.policies_position).await?;
     decision::decide(app, &policies, request, route, scope, &member.acting, second_factor).await?;
-    let (by, session) = (By::Member(member), Some(person.session));
+    let (by, session) = (By::Member(member), person.session);
     Ok(Caller { org, by, session, second_factor, scope: Arc::clone(scope) })
 }
 

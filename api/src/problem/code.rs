@@ -16,6 +16,8 @@ pub enum Code {
     OrganizationArchived,
     OrganizationSuspended,
     LastOwner,
+    LastWayIn,
+    AddressHasAccount,
     CsrfRefused,
     AddressBlocked,
     NotFound,
@@ -41,7 +43,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -55,6 +57,8 @@ impl Code {
         Self::OrganizationArchived,
         Self::OrganizationSuspended,
         Self::LastOwner,
+        Self::LastWayIn,
+        Self::AddressHasAccount,
         Self::CsrfRefused,
         Self::AddressBlocked,
         Self::NotFound,
@@ -94,6 +98,8 @@ impl Code {
             Self::OrganizationArchived => "organization-archived",
             Self::OrganizationSuspended => "organization-suspended",
             Self::LastOwner => "last-owner",
+            Self::LastWayIn => "last-way-in",
+            Self::AddressHasAccount => "address-has-account",
             Self::CsrfRefused => "csrf-refused",
             Self::AddressBlocked => "address-blocked",
             Self::NotFound => "not-found",
@@ -137,9 +143,12 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict | Self::BuildsDiffer | Self::OrganizationArchived | Self::LastOwner => {
-                StatusCode::CONFLICT
-            }
+            Self::Conflict
+            | Self::BuildsDiffer
+            | Self::OrganizationArchived
+            | Self::LastOwner
+            | Self::LastWayIn
+            | Self::AddressHasAccount => StatusCode::CONFLICT,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -171,6 +180,8 @@ impl Code {
             Self::OrganizationArchived => "The organisation is archived",
             Self::OrganizationSuspended => "The organisation is suspended",
             Self::LastOwner => "An organisation keeps its last owner",
+            Self::LastWayIn => "An account keeps a way to sign in",
+            Self::AddressHasAccount => "There is an account with the address",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
             Self::MethodNotAllowed => "The resource does not know this method",
@@ -220,6 +231,12 @@ impl Code {
                 "Send `Millrace-Organization` with the id or the slug of one of your organisations."
             }
             Self::OrganizationArchived => "An owner can bring it back; until then it can be read.",
+            Self::LastWayIn => {
+                "Choose a password at `/v1/users/me/password`, or link another identity first."
+            }
+            Self::AddressHasAccount => {
+                "Sign in to the account as before, and link the provider at `/v1/users/me/identities`."
+            }
             Self::LastOwner => "Make another member an owner first, or hand the organisation on.",
             Self::CsrfRefused => {
                 "Send the `csrf_token` of the sign-in as `X-CSRF-Token`, from a page of an allowed origin."

@@ -17,7 +17,7 @@ use crate::{live::Holder, state::App};
 pub(super) enum Over {
     /// Everything that somebody does by themselves or by their keys.
     Person(UserId),
-    /// Every session of somebody.
+    /// Every session of somebody, and what they do by tokens of others.
     Sessions(UserId),
     Session(SessionId),
     Key(ApiKeyId),
@@ -50,7 +50,7 @@ impl Over {
     fn concerns(self, holder: &Holder) -> bool {
         match self {
             Self::Person(user) => holder.user == Some(user),
-            Self::Sessions(user) => holder.user == Some(user) && holder.session.is_some(),
+            Self::Sessions(user) => holder.user == Some(user) && holder.key.is_none(),
             Self::Session(session) => holder.session == Some(session),
             Self::Key(key) => holder.key == Some(key),
             Self::Member(org, user) => holder.org == org && holder.user == Some(user),
@@ -94,6 +94,7 @@ fn of_user(user: UserId, event: &UserEvent) -> Option<Over> {
         }
         UserEvent::PasswordReset { .. }
         | UserEvent::PasswordChanged { .. }
+        | UserEvent::IdentityUnlinked { .. }
         | UserEvent::SessionsEndedEverywhere { .. } => Some(Over::Sessions(user)),
         UserEvent::SignedUp { .. }
         | UserEvent::SignUpRepeated { .. }
@@ -103,7 +104,9 @@ fn of_user(user: UserId, event: &UserEvent) -> Option<Over> {
         | UserEvent::ProfileChanged { .. }
         | UserEvent::EmailChangeAsked { .. }
         | UserEvent::EmailChanged { .. }
-        | UserEvent::PasswordRehashed { .. } => None,
+        | UserEvent::PasswordRehashed { .. }
+        | UserEvent::PasswordRemoved { .. }
+        | UserEvent::IdentityLinked { .. } => None,
     }
 }
 

@@ -67,6 +67,7 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
 /// What a token claims to be, by which its issuer's keys are found. Nothing of it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unverified {
+    pub alg: String,
     pub kid: Option<String>,
     pub issuer: Option<String>,
 }
@@ -79,6 +80,7 @@ impl Unverified {
         }
         let token = Compact::parse(token)?;
         let issuer = token.claims::<Issuer>()?.iss;
-        Ok(Self { kid: token.header.kid, issuer })
+        let Header { alg, kid, .. } = token.header;
+        Ok(Self { alg, kid, issuer })
     }
 }

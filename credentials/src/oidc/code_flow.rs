@@ -7,8 +7,6 @@ use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::Discovery;
-
 /// One login through an issuer, from the redirect to the answer. Its values are kept for the browser
 /// that began it and for no other.
 pub struct CodeFlow {
@@ -39,12 +37,12 @@ impl CodeFlow {
     /// Where the browser is sent.
     pub fn authorization_url(
         &self,
-        issuer: &Discovery,
+        endpoint: &Url,
         client_id: &str,
         redirect_uri: &str,
         scopes: &[&str],
     ) -> Url {
-        let mut url = issuer.authorization_endpoint.clone();
+        let mut url = endpoint.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", client_id)

@@ -1,6 +1,8 @@
 use serde::Deserialize;
 use url::{Host, Url};
 
+use super::Issuer;
+
 /// Bytes of the largest discovery document that is read.
 pub const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
 
@@ -8,8 +10,9 @@ pub const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Discovery {
     pub issuer: String,
-    pub authorization_endpoint: Url,
-    pub token_endpoint: Url,
+    /// An issuer that only gives tokens has none.
+    pub authorization_endpoint: Option<Url>,
+    pub token_endpoint: Option<Url>,
     pub jwks_uri: Url,
     pub userinfo_endpoint: Option<Url>,
     pub end_session_endpoint: Option<Url>,
@@ -34,20 +37,24 @@ pub enum DiscoveryError {
 impl Discovery {
     /// The document must be that of the issuer who was asked, to the letter, or one issuer could speak
     /// for another.
-    pub fn parse(document: &[u8], issuer: &str) -> Result<Self, DiscoveryError> {
+    pub fn parse(document: &[u8], issuer: &Issuer) -> Result<Self, DiscoveryError> {
         if document.len() > MAX_DISCOVERY_BYTES {
             return Err(DiscoveryError::TooLarge);
         }
         let discovery: Self = serde_json::from_slice(document)
             .map_err(|error| DiscoveryError::Malformed(error.to_string()))?;
-        if discovery.issuer != issuer {
+        if discovery.issuer != issuer.as_str() {
             return Err(DiscoveryError::Issuer(discovery.issuer));
         }
-        let own = Url::parse(issuer).map_err(|_| DiscoveryError::Issuer(issuer.to_owned()))?;
-        let required = [&discovery.authorization_endpoint, &discovery.token_endpoint];
-        let optional = [&discovery.userinfo_endpoint, &discovery.end_session_endpoint];
-        let all = required.into_iter().chain([&own, &discovery.jwks_uri]);
-        for url in all.chain(optional.into_iter().flatten()) {
+        let own = Url::parse(issuer.as_str())
+            .map_err(|_| DiscoveryError::Issuer(issuer.as_str().to_owned()))?;
+        let optional = [
+            &discovery.authorization_endpoint,
+            &discovery.token_endpoint,
+            &discovery.userinfo_endpoint,
+            &discovery.end_session_endpoint,
+        ];
+        for url in [&own, &discovery.jwks_uri].into_iter().chain(optional.into_iter().flatten()) {
             if !is_secure(url) {
                 return Err(DiscoveryError::Insecure(url.clone()));
             }

@@ -1,16 +1,16 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
-use crate::jose::{Algorithm, Compact, Jwks, NumericDate, OneOrMany, Times, TokenError};
+use super::{Issuer, claims::Claims};
+use crate::jose::{Algorithm, Jwks, TokenError};
 
 /// What an ID token of one issuer for one client must be.
 #[derive(Debug, Clone)]
 pub struct IdTokenPolicy {
-    pub issuer: String,
+    pub issuer: Issuer,
     pub client_id: String,
     /// Those that the issuer is known to use; an empty list accepts none.
     pub algorithms: Vec<Algorithm>,
@@ -22,6 +22,8 @@ pub struct IdTokenPolicy {
 /// What an ID token says, once it is verified.
 #[derive(Clone, PartialEq)]
 pub struct IdClaims {
+    /// As the token names it.
+    pub issuer: String,
     /// The person at this issuer. Addresses change hands, this does not.
     pub sub: String,
     pub email: Option<String>,
@@ -43,27 +45,6 @@ impl fmt::Debug for IdClaims {
     }
 }
 
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: OneOrMany,
-    azp: Option<String>,
-    exp: NumericDate,
-    iat: NumericDate,
-    nbf: Option<NumericDate>,
-    nonce: Option<String>,
-    auth_time: Option<NumericDate>,
-    email: Option<String>,
-    /// Some issuers write `"true"`.
-    email_verified: Option<Value>,
-    name: Option<String>,
-    #[serde(default)]
-    amr: Vec<String>,
-    #[serde(flatten)]
-    others: Map<String, Value>,
-}
-
 impl IdTokenPolicy {
     /// Section 3.1.3.7 of the standard. `nonce` is that of the login that was begun here; `None` for a
     /// token that a client got on its own.
@@ -74,28 +55,16 @@ impl IdTokenPolicy {
         nonce: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<IdClaims, TokenError> {
-        let token = Compact::parse(token)?;
-        if token.header.typ.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
-            return Err(TokenError::Type);
-        }
-        keys.verify(&token, &self.algorithms)?;
-        let claims: Claims = token.claims()?;
-        if claims.iss != self.issuer {
-            return Err(TokenError::Issuer);
-        }
+        let claims = Claims::read(token, keys, &self.algorithms, &["JWT"])?;
+        claims.check(&self.issuer, self.leeway_seconds, now)?;
         let audience = claims.aud.into_vec();
         self.check_audience(&audience, claims.azp.as_deref())?;
-        let times = Times {
-            issued_at: Some(claims.iat.0),
-            not_before: claims.nbf.map(|time| time.0),
-            expires_at: claims.exp.0,
-        };
-        times.check(now, self.leeway_seconds)?;
         check_nonce(nonce, claims.nonce.as_deref())?;
         let auth_time = claims.auth_time.map(|time| time.0);
         self.check_login_age(auth_time, now)?;
         let verified = claims.email_verified;
         Ok(IdClaims {
+            issuer: claims.iss,
             sub: claims.sub,
             email: claims.email,
             email_verified: verified.is_some_and(|it| it == true || it == "true"),

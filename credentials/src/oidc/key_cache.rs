@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::jose::Jwks;
@@ -27,7 +29,7 @@ impl Default for KeyCacheOptions {
 #[derive(Debug, Clone)]
 pub struct KeyCache {
     options: KeyCacheOptions,
-    keys: Jwks,
+    keys: Arc<Jwks>,
     fetched_at: Option<DateTime<Utc>>,
     asked_at: Option<DateTime<Utc>>,
 }
@@ -44,7 +46,7 @@ pub enum Need {
 
 impl KeyCache {
     pub fn new(options: KeyCacheOptions) -> Self {
-        Self { options, keys: Jwks::default(), fetched_at: None, asked_at: None }
+        Self { options, keys: Arc::default(), fetched_at: None, asked_at: None }
     }
 
     /// What a token with this key id needs.
@@ -66,13 +68,14 @@ impl KeyCache {
     }
 
     pub fn store(&mut self, keys: Jwks, now: DateTime<Utc>) {
-        self.keys = keys;
+        self.keys = Arc::new(keys);
         self.fetched_at = Some(now);
     }
 
     /// `None` when there are none, or only ones that are too old.
-    pub fn keys(&self, now: DateTime<Utc>) -> Option<&Jwks> {
-        self.age(now).filter(|age| *age < self.options.usable).map(|_| &self.keys)
+    pub fn keys(&self, now: DateTime<Utc>) -> Option<Arc<Jwks>> {
+        let usable = self.age(now).is_some_and(|age| age < self.options.usable);
+        usable.then(|| Arc::clone(&self.keys))
     }
 
     fn age(&self, now: DateTime<Utc>) -> Option<TimeDelta> {

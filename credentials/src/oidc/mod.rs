@@ -2,14 +2,19 @@
 //!
 //! Documents are fetched elsewhere and read here; which addresses may be fetched is for the fetcher.
 
+mod bearer;
+mod claims;
 mod code_flow;
 mod discovery;
 mod id_token;
+mod issuer;
 mod key_cache;
 
+pub use bearer::{BearerClaims, BearerPolicy};
 pub use code_flow::{CodeFlow, CodeFlowError, s256};
 pub use discovery::{Discovery, DiscoveryError, MAX_DISCOVERY_BYTES};
 pub use id_token::{IdClaims, IdTokenPolicy};
+pub use issuer::Issuer;
 pub use key_cache::{KeyCache, KeyCacheOptions, Need};
 
 #[cfg(test)]

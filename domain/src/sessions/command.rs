@@ -8,6 +8,7 @@ pub struct StartSession {
     /// SHA-256 of the first refresh token, in hexadecimal.
     pub token_hash: String,
     pub proofs: Vec<Proof>,
+    pub provider: Option<String>,
     pub client: Option<Pii<String>>,
     pub address: Option<Pii<String>>,
 }
@@ -48,12 +49,14 @@ pub(super) fn decide(
             if session.user.is_some() {
                 return Err(SessionError::Exists);
             }
-            let StartSession { user_id, epoch, token_hash, proofs, client, address } = *start;
+            let StartSession { user_id, epoch, token_hash, proofs, provider, client, address } =
+                *start;
             Ok(Decision::one(SessionEvent::Started {
                 user_id,
                 epoch,
                 token_hash,
                 proofs,
+                provider,
                 client,
                 address,
                 started_at: now,

@@ -15,6 +15,9 @@ pub enum SessionEvent {
         /// What its owner proved who they are by.
         #[serde(default)]
         proofs: Vec<Proof>,
+        /// The provider that they came through, by what it is called here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
         /// What the client calls itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Pii<String>>,
@@ -51,23 +54,29 @@ pub enum Proof {
     Passkey,
     /// A passkey whose authenticator made sure of its owner: two factors in one.
     VerifiedPasskey,
+    /// A provider said who it is.
+    Provider,
+    /// Likewise, and that there were two factors, in which it is believed.
+    ProviderWithSecondFactor,
 }
 
 impl Proof {
-    /// Names of RFC 8176.
+    /// Names of RFC 8176, and `fed` for a provider, which it has none for.
     pub const fn method(self) -> &'static str {
         match self {
             Self::Password => "pwd",
             Self::Totp | Self::RecoveryCode => "otp",
             Self::Passkey | Self::VerifiedPasskey => "swk",
+            Self::Provider | Self::ProviderWithSecondFactor => "fed",
         }
     }
 
     /// Whether these are two factors.
     pub fn are_two(proofs: &[Self]) -> bool {
-        let first = proofs.contains(&Self::Password);
-        let second = proofs.iter().any(|proof| *proof != Self::Password);
-        proofs.contains(&Self::VerifiedPasskey) || (first && second)
+        let is_first = |proof: &Self| matches!(proof, Self::Password | Self::Provider);
+        let [first, second] = [proofs.iter().any(is_first), !proofs.iter().all(is_first)];
+        let both = [Self::VerifiedPasskey, Self::ProviderWithSecondFactor];
+        proofs.iter().any(|proof| both.contains(proof)) || (first && second)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Session {
     pub used_hashes: VecDeque<String>,
     #[serde(default)]
     pub proofs: Vec<Proof>,
+    /// The provider that its owner came through.
+    #[serde(default)]
+    pub provider: Option<String>,
     pub started_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub ended: Option<EndReason>,
@@ -40,6 +43,7 @@ impl Decide for Session {
                 epoch,
                 token_hash,
                 proofs,
+                provider,
                 started_at,
                 expires_at,
                 ..
@@ -49,6 +53,7 @@ impl Decide for Session {
                 self.generation = 1;
                 self.token_hash = token_hash.clone();
                 self.proofs = proofs.clone();
+                self.provider = provider.clone();
                 self.started_at = Some(*started_at);
                 self.expires_at = Some(*expires_at);
             }

@@ -1,8 +1,8 @@
 use crate::{Decision, Pii, Timestamp, ids::UserId, reason::is_reason};
 
 use super::{
-    MAIL_PAUSE, OpenLink, Profile, RESET_LIFE, SignUp, User, UserError, UserEvent,
-    VERIFICATION_LIFE,
+    Join, Linking, MAIL_PAUSE, NewIdentity, OpenLink, Profile, RESET_LIFE, SignUp, User, UserError,
+    UserEvent, VERIFICATION_LIFE, identities,
 };
 
 /// Longest name shown to people.
@@ -11,6 +11,8 @@ pub(super) const MAX_NAME_CHARS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserCommand {
     SignUp(Box<SignUp>, Timestamp),
+    /// Through a provider that has confirmed the address.
+    Join(Box<Join>, Timestamp),
     /// Somebody signs up with the address of this account. One that is not confirmed gets its link anew,
     /// any other a word of warning.
     RepeatSignUp {
@@ -56,6 +58,15 @@ pub enum UserCommand {
         password_hash: Pii<String>,
         now: Timestamp,
     },
+    LinkIdentity {
+        identity: Box<NewIdentity>,
+        linking: Linking,
+        now: Timestamp,
+    },
+    UnlinkIdentity {
+        identity_index: String,
+        now: Timestamp,
+    },
     EndSessionsEverywhere {
         now: Timestamp,
     },
@@ -72,24 +83,25 @@ pub enum UserCommand {
     },
 }
 
-type Decided = Result<Decision<UserEvent>, UserError>;
+pub(super) type Decided = Result<Decision<UserEvent>, UserError>;
 
 pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
-    if let UserCommand::SignUp(sign_up, now) = command {
-        return match user.id {
-            None => accept_sign_up(*sign_up, now),
-            Some(_) => Err(UserError::Exists),
+    let Some(id) = user.id else {
+        return match command {
+            UserCommand::SignUp(sign_up, now) => accept_sign_up(*sign_up, now),
+            UserCommand::Join(join, now) => identities::join(*join, now),
+            _ => Err(UserError::NotFound),
         };
-    }
-    let id = user.id.ok_or(UserError::NotFound)?;
+    };
     if user.erased {
         return match command {
             UserCommand::Erase { .. } => Ok(Decision::AlreadyApplied),
+            UserCommand::SignUp(..) | UserCommand::Join(..) => Err(UserError::Exists),
             _ => Err(UserError::NotFound),
         };
     }
     match command {
-        UserCommand::SignUp(..) => Err(UserError::Exists),
+        UserCommand::SignUp(..) | UserCommand::Join(..) => Err(UserError::Exists),
         UserCommand::RepeatSignUp { nonce, now } => Ok(repeat_sign_up(user, nonce, now)),
         UserCommand::VerifyEmail { nonce, now } => verify_email(user, &nonce, now),
         UserCommand::AskPasswordReset { nonce, now } => Ok(ask_reset(user, nonce, now)),
@@ -120,6 +132,12 @@ pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
                 renewed_at: now,
             }))
         }
+        UserCommand::LinkIdentity { identity, linking, now } => {
+            identities::link(user, id, *identity, &linking, now)
+        }
+        UserCommand::UnlinkIdentity { identity_index, now } => {
+            identities::unlink(user, identity_index, now)
+        }
         UserCommand::EndSessionsEverywhere { now } => {
             Ok(Decision::one(UserEvent::SessionsEndedEverywhere { ended_at: now }))
         }
@@ -130,6 +148,7 @@ pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
         }),
         UserCommand::Erase { now } => Ok(Decision::one(UserEvent::Erased {
             email_index: user.email_index.clone(),
+            identity_indexes: user.identities.keys().cloned().collect(),
             erased_at: now,
         })),
     }
@@ -141,7 +160,14 @@ fn accept_sign_up(sign_up: SignUp, now: Timestamp) -> Decided {
         check_name(name)?;
     }
     Ok(Decision::Accept(vec![
-        UserEvent::SignedUp { user_id, email, email_index, name, password_hash, signed_up_at: now },
+        UserEvent::SignedUp {
+            user_id,
+            email,
+            email_index,
+            name,
+            password_hash: Some(password_hash),
+            signed_up_at: now,
+        },
         verification_asked(nonce, now),
     ]))
 }

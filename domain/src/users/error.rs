@@ -22,4 +22,12 @@ pub enum UserError {
     Link,
     #[error("the link has expired; ask for a new one")]
     LinkExpired,
+    #[error("the account has no such identity")]
+    NoIdentity,
+    #[error("an account has at most {} identities", super::MAX_IDENTITIES)]
+    TooManyIdentities,
+    #[error("this is the last way to sign in; choose a password or link another identity first")]
+    LastWayIn,
+    #[error("an account has this address already: sign in to it, and link the provider there")]
+    AddressHasAccount,
 }

@@ -14,7 +14,9 @@ pub enum UserEvent {
         email_index: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<Pii<String>>,
-        password_hash: Pii<String>,
+        /// None for somebody who came through a provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_hash: Option<Pii<String>>,
         signed_up_at: Timestamp,
     },
     /// Somebody signed up with the address of this account, who may be its owner.
@@ -84,6 +86,30 @@ pub enum UserEvent {
         password_hash: Pii<String>,
         renewed_at: Timestamp,
     },
+    /// Somebody who had not confirmed the address chose it, and its owner came through a provider.
+    PasswordRemoved {
+        removed_at: Timestamp,
+    },
+    /// Whoever signs in as this person at the issuer is the owner of the account.
+    IdentityLinked {
+        user_id: UserId,
+        /// What the provider is called here.
+        provider: String,
+        issuer: String,
+        /// The person at the issuer.
+        subject: Pii<String>,
+        /// HMAC-SHA256 of issuer and subject under a key of the installation, in hexadecimal. It keeps
+        /// identities unique and finds an account by one.
+        identity_index: String,
+        /// What the issuer said is their address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<Pii<String>>,
+        linked_at: Timestamp,
+    },
+    IdentityUnlinked {
+        identity_index: String,
+        unlinked_at: Timestamp,
+    },
     /// Sessions of an earlier epoch are over.
     SessionsEndedEverywhere {
         ended_at: Timestamp,
@@ -102,6 +128,8 @@ pub enum UserEvent {
     /// The key of the person is destroyed with it, and so is every personal value there was.
     Erased {
         email_index: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        identity_indexes: Vec<String>,
         erased_at: Timestamp,
     },
 }
@@ -151,6 +179,21 @@ pub const EVENT_TYPES: &[EventType] = &[
         about: "The password is stored in a newer way; it has not changed.",
     },
     EventType {
+        name: "user.password_removed",
+        version: 1,
+        about: "The account has no password any more; one can be chosen by the link of a mail.",
+    },
+    EventType {
+        name: "user.identity_linked",
+        version: 1,
+        about: "Somebody can sign in through a provider from now on.",
+    },
+    EventType {
+        name: "user.identity_unlinked",
+        version: 1,
+        about: "Somebody can no longer sign in by this identity at a provider.",
+    },
+    EventType {
         name: "user.sessions_ended_everywhere",
         version: 1,
         about: "Every session of the person ended.",
@@ -186,6 +229,9 @@ impl cqrs_es::DomainEvent for UserEvent {
             Self::EmailChangeAsked { .. } => "user.email_change_asked",
             Self::EmailChanged { .. } => "user.email_changed",
             Self::PasswordRehashed { .. } => "user.password_rehashed",
+            Self::PasswordRemoved { .. } => "user.password_removed",
+            Self::IdentityLinked { .. } => "user.identity_linked",
+            Self::IdentityUnlinked { .. } => "user.identity_unlinked",
             Self::SessionsEndedEverywhere { .. } => "user.sessions_ended_everywhere",
             Self::Suspended { .. } => "user.suspended",
             Self::Unsuspended { .. } => "user.unsuspended",

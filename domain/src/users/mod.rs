@@ -5,18 +5,22 @@
 //! for a while. A person is the tenant of their
 //! own account: the organisation of its events is made of the user's own id.
 //!
+//! They come by a password, by persons at providers that are linked to the account, or by both.
+//!
 //! Links in mails work once: the state holds the nonce of the one that is open, and the token that is
 //! made from it is never here.
 
 mod command;
 mod error;
 mod event;
+mod identities;
 mod state;
 
 pub use command::UserCommand;
 pub use error::UserError;
 pub use event::{EVENT_TYPES, UserEvent};
-pub use state::{EmailChange, OpenLink, User};
+pub use identities::{Join, Linking, NewIdentity};
+pub use state::{EmailChange, Identity, OpenLink, User};
 
 use crate::{
     Pii,
@@ -27,6 +31,11 @@ pub const TYPE: &str = "user";
 
 /// Claim that keeps addresses unique: its key is the address's place in the blind index.
 pub const EMAIL_CLAIM: &str = "user_email";
+/// Claim that keeps a person at a provider with one account: its key is their place in the blind index.
+pub const IDENTITY_CLAIM: &str = "user_identity";
+
+/// Nobody has more ways in than that.
+pub const MAX_IDENTITIES: usize = 20;
 
 /// Names of personal fields, which their values are opened under.
 pub const EMAIL: &str = "email";
@@ -36,6 +45,7 @@ pub const LANGUAGE: &str = "language";
 pub const TIME_ZONE: &str = "time_zone";
 /// Why the account is suspended.
 pub const REASON: &str = "reason";
+pub const SUBJECT: &str = "subject";
 
 /// Purposes of links, which are a part of what their tokens are made of.
 pub const VERIFY_LINK: &str = "verify email";

@@ -118,6 +118,9 @@ impl Batch {
             | UserEvent::EmailChangeAsked { .. }
             | UserEvent::EmailChanged { .. }
             | UserEvent::PasswordRehashed { .. }
+            | UserEvent::PasswordRemoved { .. }
+            | UserEvent::IdentityLinked { .. }
+            | UserEvent::IdentityUnlinked { .. }
             | UserEvent::SessionsEndedEverywhere { .. } => None,
         };
     }

@@ -96,7 +96,10 @@ impl Batch {
             | UserEvent::EmailChangeAsked { .. }
             | UserEvent::EmailChanged { .. }
             | UserEvent::PasswordRehashed { .. }
-            | UserEvent::Unsuspended { .. } => {}
+            | UserEvent::Unsuspended { .. }
+            | UserEvent::PasswordRemoved { .. }
+            | UserEvent::IdentityLinked { .. }
+            | UserEvent::IdentityUnlinked { .. } => {}
         }
     }
 }

@@ -81,6 +81,9 @@ impl Batch {
             | UserEvent::PasswordChanged { .. }
             | UserEvent::EmailChangeAsked { .. }
             | UserEvent::PasswordRehashed { .. }
+            | UserEvent::PasswordRemoved { .. }
+            | UserEvent::IdentityLinked { .. }
+            | UserEvent::IdentityUnlinked { .. }
             | UserEvent::SessionsEndedEverywhere { .. } => {}
         }
     }

@@ -51,13 +51,17 @@ fn signed_up() -> UserEvent {
         email: sealed("email"),
         email_index: "17".to_owned(),
         name: Some(sealed("name")),
-        password_hash: sealed("hash"),
+        password_hash: Some(sealed("hash")),
         signed_up_at: at(0),
     }
 }
 
 fn erased() -> UserEvent {
-    UserEvent::Erased { email_index: "17".to_owned(), erased_at: at(9) }
+    UserEvent::Erased {
+        email_index: "17".to_owned(),
+        identity_indexes: Vec::new(),
+        erased_at: at(9),
+    }
 }
 
 fn session_started(epoch: u32) -> SessionEvent {
@@ -66,6 +70,7 @@ fn session_started(epoch: u32) -> SessionEvent {
         epoch,
         token_hash: "t1".to_owned(),
         proofs: Vec::new(),
+        provider: None,
         client: Some(sealed("client")),
         address: None,
         started_at: at(0),

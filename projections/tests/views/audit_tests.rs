@@ -167,7 +167,7 @@ async fn what_is_personal_stands_apart_sealed_and_belongs_to_one_organisation() 
         email: sealed("email"),
         email_index: "17".to_owned(),
         name: None,
-        password_hash: sealed("hash"),
+        password_hash: Some(sealed("hash")),
         signed_up_at: at(0),
     };
     let id = user_id.to_string();

@@ -178,6 +178,6 @@ impl SecondFactors {
 }
 
 /// Those of the person, none at all included.
-async fn of(app: &App, user: UserId) -> Result<Factors, Problem> {
+pub(super) async fn of(app: &App, user: UserId) -> Result<Factors, Problem> {
     Ok(session::state::<Factors>(app, user, &user.to_string()).await?.unwrap_or_default())
 }

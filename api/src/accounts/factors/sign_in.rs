@@ -47,6 +47,7 @@ pub(in super::super) async fn first_factor_given(
         epoch: account.session_epoch,
         session,
         proofs: vec![proof],
+        provider: None,
         ceremony: None,
     };
     if !factors.any() {
@@ -211,6 +212,7 @@ pub(super) async fn begin_passkey(app: &App) -> Result<PasskeyAsked, Problem> {
         epoch: 0,
         session: SessionId::from_uuid(app.journal.clock().new_id()),
         proofs: Vec::new(),
+        provider: None,
         ceremony: Some(state),
     };
     let (challenge, expires_at) = desk.challenges.seal(Purpose::PasskeyLogin, pending, now)?;

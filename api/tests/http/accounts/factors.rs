@@ -51,6 +51,10 @@ impl Server {
     /// Sets up an app by its code of the step before the present one.
     pub(super) async fn protected(&self, email: &str) -> Protected {
         let person = self.person(email).await;
+        self.protect(person).await
+    }
+
+    pub(super) async fn protect(&self, person: Person) -> Protected {
         let asked = self.me(&person, "totp", json!({ "password": PASSWORD })).await.json();
         let secret = asked["secret"].as_str().unwrap().to_owned();
         assert!(asked["uri"].as_str().unwrap().contains(&secret));

@@ -10,6 +10,7 @@ mod passkeys;
 mod passwords;
 mod people;
 mod profile;
+mod providers;
 mod sessions;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 fn policy() -> IdTokenPolicy {
     IdTokenPolicy {
-        issuer: "https://id.example".to_owned(),
+        issuer: Issuer::new("https://id.example"),
         client_id: "mill".to_owned(),
         algorithms: Algorithm::ALL.to_vec(),
         leeway_seconds: 5,

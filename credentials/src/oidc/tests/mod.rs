@@ -1,3 +1,4 @@
+mod bearer;
 mod id_token;
 
 use rand::{SeedableRng, rngs::StdRng};
@@ -16,7 +17,7 @@ fn document() -> Value {
 }
 
 fn parse(document: &Value) -> Result<Discovery, DiscoveryError> {
-    Discovery::parse(document.to_string().as_bytes(), "https://id.example")
+    Discovery::parse(document.to_string().as_bytes(), &Issuer::new("https://id.example"))
 }
 
 #[test]
@@ -65,7 +66,10 @@ fn a_discovery_document_that_is_large_or_lacks_something_is_refused() {
         matches!(parse(&lacking), Err(DiscoveryError::Malformed(text)) if text.contains("jwks_uri"))
     );
     let large = vec![b' '; MAX_DISCOVERY_BYTES + 1];
-    assert_eq!(Discovery::parse(&large, "https://id.example"), Err(DiscoveryError::TooLarge));
+    assert_eq!(
+        Discovery::parse(&large, &Issuer::new("https://id.example")),
+        Err(DiscoveryError::TooLarge)
+    );
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn the_browser_is_sent_with_all_that_the_answer_is_checked_by() {
     let flow = CodeFlow::begin(&mut StdRng::seed_from_u64(7));
     let issuer = parse(&document()).unwrap();
     let url = flow.authorization_url(
-        &issuer,
+        issuer.authorization_endpoint.as_ref().unwrap(),
         "client 1",
         "https://mill.example/cb?x=1",
         &["openid", "email"],
