@@ -5,6 +5,7 @@ use std::{
     io,
     marker::PhantomData,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -44,6 +45,8 @@ pub(crate) struct Holder {
     pub user: Option<UserId>,
     pub key: Option<ApiKeyId>,
     pub session: Option<SessionId>,
+    /// How long it takes until the key ends by itself.
+    pub ends_in: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -98,6 +101,14 @@ impl Slots {
         *open.keys.entry(key).or_default() += 1;
         open.last += 1;
         let (number, ended) = (open.last, self.stop.child_token());
+        if let Some(ends_in) = holder.ends_in {
+            let ended = ended.clone();
+            tokio::spawn(async move {
+                if ended.run_until_cancelled(tokio::time::sleep(ends_in)).await.is_some() {
+                    ended.cancel();
+                }
+            });
+        }
         open.streams.insert(number, (holder, ended.clone()));
         metrics::gauge!("sse_clients").increment(1.0);
         Ok(Slot { key, number, ended, open: Arc::clone(&self.open) })
@@ -109,6 +120,10 @@ impl Slot {
     pub fn ended(&self) -> &CancellationToken {
         &self.ended
     }
+
+    pub fn is_over(&self) -> bool {
+        self.ended.is_cancelled()
+    }
 }
 
 impl Drop for Slot {
@@ -117,6 +132,7 @@ impl Drop for Slot {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
         open.streams.remove(&self.number);
+        self.ended.cancel();
         if let Some(count) = open.keys.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -194,7 +210,7 @@ mod tests {
 
     fn holder(key: Uuid) -> Holder {
         let (org, key) = (OrganizationId::from_uuid(key), Some(ApiKeyId::from_uuid(key)));
-        Holder { org, user: None, key, session: None }
+        Holder { org, user: None, key, session: None, ends_in: None }
     }
 
     #[test]

@@ -20,7 +20,14 @@ use super::{
     model::{AuditEntry, ExportRequest, Format},
     shown,
 };
-use crate::{auth::Caller, command::POSITION, csv, live::Slot, problem::Problem, state::App};
+use crate::{
+    auth::Caller,
+    command::POSITION,
+    csv,
+    live::Slot,
+    problem::{Code, Problem},
+    state::App,
+};
 
 const NDJSON: &str = "application/x-ndjson";
 const COLUMNS: [&str; 19] = [
@@ -115,7 +122,7 @@ pub(super) async fn export(
 ) -> Result<Exported, Problem> {
     let (format, filter) = (request.format, filter(&request));
     let wanted = super::wanted(request)?;
-    let slot = app.streams.take(caller.id(), caller.holder())?;
+    let slot = caller.open_stream(app)?;
     let export = Export {
         format: format.into(),
         filter,
@@ -127,8 +134,7 @@ pub(super) async fn export(
     app.execute::<Audit>(caller.context(clock.new_id()), audit_log, command).await?;
     let view = app.views.open(audit::NAME, None, std::time::Duration::ZERO).await?;
     let position = view.position();
-    let pages =
-        Pages { app: app.clone(), reach, sight, wanted, view, format, _slot: slot, at: At::Start };
+    let pages = Pages { app: app.clone(), reach, sight, wanted, view, format, slot, at: At::Start };
     let body = Body::from_bytes_stream(pages.into_stream());
     let file = format!("attachment; filename=\"audit-{position}.{}\"", extension(format));
     let response = Response::builder()
@@ -165,7 +171,7 @@ struct Pages {
     view: View,
     format: Format,
     /// Held for as long as there is something to write.
-    _slot: Slot,
+    slot: Slot,
     at: At,
 }
 
@@ -198,6 +204,9 @@ impl Pages {
     }
 
     async fn page(&mut self, cursor: Option<&str>) -> Result<String, Problem> {
+        if self.slot.is_over() {
+            return Err(Problem::new(Code::Unauthenticated, "the right to the export is over"));
+        }
         let slice = Slice { limit: MAX_LIMIT, cursor };
         let page = audit::list(self.reach, &self.view, &self.wanted, slice).await?;
         let mut text = String::new();

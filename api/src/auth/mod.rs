@@ -37,7 +37,7 @@ use crate::{
     charge, cookies,
     frame::Scope,
     keys,
-    live::Holder,
+    live::{Holder, Slot},
     problem::{Code, Problem},
     state::App,
 };
@@ -85,13 +85,14 @@ impl Caller {
         }
     }
 
-    /// Whose rights a stream that the caller opens rests on.
-    pub fn holder(&self) -> Holder {
-        let key = match &self.by {
-            By::Key(key) => Some(key.row.key_id),
-            By::Member(_) => None,
+    /// A place for a stream that rests on the rights of the caller.
+    pub fn open_stream(&self, app: &App) -> Result<Slot, Problem> {
+        let (key, ends_in) = match &self.by {
+            By::Key(key) => (Some(key.row.key_id), key.ends_in(app.journal.clock().now())),
+            By::Member(_) => (None, None),
         };
-        Holder { org: self.org, user: self.user(), key, session: self.session }
+        let (org, user, session) = (self.org, self.user(), self.session);
+        app.streams.take(self.id(), Holder { org, user, key, session, ends_in })
     }
 
     pub fn acting(&self) -> &Acting {

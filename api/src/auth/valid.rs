@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use access::{Member, Permissions, Principal};
 use domain::Timestamp;
 use projections::organizations::{ApiKeyRow, FoundKey, Hold};
@@ -49,6 +51,11 @@ impl ValidKey {
         let ends = ends.min_by_key(|(end, _)| *end);
         let issuer_suspended = hold == Some(Hold::Issuer);
         Some(Self { row, scopes, acting, issuer_suspended, ends })
+    }
+
+    /// How long it takes until the secret ends by itself.
+    pub fn ends_in(&self, now: Timestamp) -> Option<Duration> {
+        self.ends.map(|(end, _)| (end - now).to_std().unwrap_or_default())
     }
 
     pub fn check(&self, now: Timestamp) -> Result<(), Problem> {

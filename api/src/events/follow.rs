@@ -124,7 +124,8 @@ impl Follow {
         let waiting = VecDeque::from([live::opening()]);
         let state = Some(Reader { follow: self, waiting, _slot: slot });
         futures::stream::unfold(state, |state| async {
-            let mut state = state?;
+            // What was read before the right was over is not sent after it.
+            let mut state = state.filter(|state| !state.follow.stop.is_cancelled())?;
             if let Some(bytes) = state.waiting.pop_front() {
                 return Some((Ok(bytes), Some(state)));
             }

@@ -12,7 +12,6 @@ use poem_openapi::{Enum, Object, types::ToJSON};
 use projections::scans::ScanRow;
 
 use crate::{
-    auth::Caller,
     live::{self, Live, Slot},
     problem::Problem,
     state::App,
@@ -40,12 +39,12 @@ pub(super) struct Line {
 /// from the archive, where ids count lines from 1; else from the stream, whose ids are far larger.
 pub(super) async fn follow(
     app: &App,
-    caller: &Caller,
+    org: OrganizationId,
+    slot: Slot,
     scan: &ScanRow,
     after: Option<u64>,
 ) -> Result<Live<Line>, Problem> {
-    let slot = app.streams.take(caller.id(), caller.holder())?;
-    let (org, id) = (caller.org, scan.id.to_string());
+    let id = scan.id.to_string();
     if scan.state.has_ended() {
         let kept = app.archive.read(org, &id).await.map_err(|e| Problem::unavailable(&e))?;
         let known = after.unwrap_or(0);
@@ -75,15 +74,13 @@ fn end() -> Bytes {
 
 /// Lines that are all there.
 fn whole(lines: Lines, slot: Slot) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let lines = lines.map(move |line| {
-        let _open = &slot;
-        match line {
-            Ok((id, line)) => Ok(written(id, line)),
-            Err(error) => Err(io::Error::other(error)),
-        }
+    let ended = slot.ended().clone().cancelled_owned();
+    let lines = lines.take_until(ended).map(|line| match line {
+        Ok((id, line)) => Ok(written(id, line)),
+        Err(error) => Err(io::Error::other(error)),
     });
-    let one = |bytes| stream::once(async move { Ok::<_, io::Error>(bytes) });
-    one(live::opening()).chain(lines).chain(one(end()))
+    let last = async move { Ok(if slot.is_over() { live::opening() } else { end() }) };
+    stream::once(async { Ok(live::opening()) }).chain(lines).chain(stream::once(last))
 }
 
 struct Growing {
@@ -118,6 +115,7 @@ impl Growing {
     /// What to send next, and whether anything follows it.
     async fn next(&mut self) -> (Bytes, bool) {
         let next = tokio::select! {
+            biased;
             () = self.slot.ended().cancelled() => return (live::opening(), false),
             next = tokio::time::timeout(self.keep_alive, self.lines.next()) => next,
         };

@@ -172,8 +172,10 @@ impl Scans {
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
     ) -> Result<Live<logs::Line>, Problem> {
+        // Before anything is waited for: a right that ends meanwhile ends the stream.
+        let slot = caller.open_stream(&self.app)?;
         let (_, row) = find(&self.app, &caller, &id.0, &fresh).await?;
-        logs::follow(&self.app, &caller, &row, last_event_id.0).await
+        logs::follow(&self.app, caller.org, slot, &row, last_event_id.0).await
     }
 
     /// Cancel a scan

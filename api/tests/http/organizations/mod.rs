@@ -4,6 +4,7 @@ mod invitations;
 mod keys;
 mod members;
 mod settings;
+mod streams;
 
 use std::time::Duration;
 
