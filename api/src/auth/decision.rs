@@ -73,7 +73,15 @@ fn judge(
     resource: &Resource,
 ) -> Result<(), Problem> {
     let decision = weigh(app, policies, scope, second_factor, action, principal, resource);
-    if decision.allowed { Ok(()) } else { Err(refusal(action, &decision)) }
+    if decision.allowed {
+        return Ok(());
+    }
+    let refused = refusal(action, &decision);
+    let could = !second_factor && matches!(principal, Principal::User { .. });
+    if could && weigh(app, policies, scope, true, action, principal, resource).allowed {
+        return Err(Problem::new(Code::SecondFactorNeeded, refused.detail));
+    }
+    Err(refused)
 }
 
 fn weigh(

@@ -78,7 +78,7 @@ impl Invitations {
         // The hash of a body with an address in it must not be kept.
         let given = (request, key.0, None);
         let invited = |now| OrganizationCommand::Invite(invite, now);
-        let committed = commit(app, &caller, given, invited).await?;
+        let committed = commit(app, &caller, given, None, invited).await?;
         let id = part_made(app, &committed, "invitation_id", invitation_id).await?;
         Ok(Accepted::of_part(committed, id.to_string(), &collection(&caller)))
     }
@@ -204,7 +204,7 @@ impl Invitations {
         id: InvitationId,
         command: impl FnOnce(domain::Timestamp) -> OrganizationCommand,
     ) -> Result<Accepted, Problem> {
-        let committed = commit(&self.app, caller, given, command).await?;
+        let committed = commit(&self.app, caller, given, None, command).await?;
         Ok(Accepted::of_part(committed, id.to_string(), &collection(caller)))
     }
 }

@@ -16,7 +16,7 @@ use projections::{
 };
 
 use super::{
-    give, give_about, grant,
+    give, give_about, give_pinned, grant,
     model::{MemberPage, MemberRequest, MemberView, TransferRequest},
 };
 use crate::{
@@ -189,13 +189,16 @@ impl Members {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
+        /// The `ETag` of the version that the command is meant for.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: Input<TransferRequest>,
     ) -> Result<Accepted, Problem> {
         let (to, by) = (parse_id(&body.value.user_id)?, caller.user());
         grant::check(&caller, domain::organizations::Role::Owner, &access::Permissions::none())?;
         let given = (request, key.0, Some(&body.raw));
         let handed_on = |now| OrganizationCommand::Transfer { to, by, now };
-        give(&self.app, &caller, given, handed_on).await
+        give_pinned(&self.app, &caller, given, if_match.0, handed_on).await
     }
 }
 

@@ -34,7 +34,7 @@ use members::Members;
 use crate::{
     accounts::SignedIn,
     auth::Caller,
-    command::{Accepted, Input, Terms},
+    command::{Accepted, Input, Terms, etag},
     document::Tag,
     problem::{Code, Problem},
     read::{Freshness, Read},
@@ -115,11 +115,16 @@ impl Organizations {
         /// Wait until the answer contains this position of the log.
         #[oai(name = "Millrace-Min-Position")]
         fresh: Freshness,
+        /// The `ETag` that is known already; answered with 304 while it is the present one.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
     ) -> Result<Read<OrganizationView>, Problem> {
         let view = fresh.open(&self.app, organizations::NAME).await?;
         let row = organizations::get(caller.tenant(), &view).await?;
         let row = row.ok_or_else(Problem::not_found)?;
-        Ok(Read::new(OrganizationView::from(row), view.position()))
+        let tag = etag(row.version);
+        let read = Read::new(OrganizationView::from(row), view.position());
+        Ok(read.versioned(tag, if_none_match.0.as_deref()))
     }
 
     /// Change an organisation
@@ -135,13 +140,16 @@ impl Organizations {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
+        /// The `ETag` of the version that the command is meant for.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: Input<OrganizationRequest>,
     ) -> Result<Accepted, Problem> {
         let OrganizationRequest { name, slug, logo_url } = body.value;
         let settings = Settings { name, slug, logo_url };
         let terms = (request, key.0, Some(&body.raw));
-        give(&self.app, &caller, terms, |now| OrganizationCommand::ChangeSettings { settings, now })
-            .await
+        let changed = |now| OrganizationCommand::ChangeSettings { settings, now };
+        give_pinned(&self.app, &caller, terms, if_match.0, changed).await
     }
 
     /// Archive an organisation
@@ -161,9 +169,13 @@ impl Organizations {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
+        /// The `ETag` of the version that the command is meant for.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
         let terms = (request, key.0, None);
-        give(&self.app, &caller, terms, |now| OrganizationCommand::Archive { now }).await
+        let archived = |now| OrganizationCommand::Archive { now };
+        give_pinned(&self.app, &caller, terms, if_match.0, archived).await
     }
 
     /// Bring an archived organisation back
@@ -181,9 +193,13 @@ impl Organizations {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
+        /// The `ETag` of the version that the command is meant for.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
     ) -> Result<Accepted, Problem> {
         let terms = (request, key.0, None);
-        give(&self.app, &caller, terms, |now| OrganizationCommand::BringBack { now }).await
+        let brought_back = |now| OrganizationCommand::BringBack { now };
+        give_pinned(&self.app, &caller, terms, if_match.0, brought_back).await
     }
 }
 
@@ -205,9 +221,10 @@ async fn commit(
     app: &App,
     caller: &Caller,
     (request, key, body): Given<'_>,
+    if_match: Option<String>,
     command: impl FnOnce(Timestamp) -> OrganizationCommand,
 ) -> Result<Committed, Problem> {
-    let context = Terms::new(request, key, None).context(app, caller, body)?;
+    let context = Terms::new(request, key, if_match).context(app, caller, body)?;
     let command = command(app.journal.clock().now());
     app.execute::<Organization>(context, caller.org.to_string(), command).await
 }
@@ -219,11 +236,22 @@ async fn give(
     given: Given<'_>,
     command: impl FnOnce(Timestamp) -> OrganizationCommand,
 ) -> Result<Accepted, Problem> {
-    let committed = commit(app, caller, given, command).await?;
+    give_pinned(app, caller, given, None, command).await
+}
+
+/// The same, about the version of it that the client has seen.
+async fn give_pinned(
+    app: &App,
+    caller: &Caller,
+    given: Given<'_>,
+    if_match: Option<String>,
+    command: impl FnOnce(Timestamp) -> OrganizationCommand,
+) -> Result<Accepted, Problem> {
+    let committed = commit(app, caller, given, if_match, command).await?;
     Ok(Accepted::new(committed, COLLECTION))
 }
 
-/// The same, about one of its members.
+/// Gives a command about one of its members.
 async fn give_about(
     app: &App,
     caller: &Caller,
@@ -231,7 +259,7 @@ async fn give_about(
     member: String,
     command: impl FnOnce(Timestamp) -> OrganizationCommand,
 ) -> Result<Accepted, Problem> {
-    let committed = commit(app, caller, given, command).await?;
+    let committed = commit(app, caller, given, None, command).await?;
     let collection = format!("{COLLECTION}/{}/members", caller.org);
     Ok(Accepted::of_part(committed, member, &collection))
 }

@@ -44,7 +44,7 @@ pub async fn memberships(
 ) -> Result<Vec<Membership>, QueryError> {
     let query = format!(
         "SELECT {MEMBER}, o.org_id, o.name, o.slug, o.logo_url, o.created_at, o.archived_at,
-                o.suspended_at, o.suspension_reason, o.position, o.policies_position
+                o.suspended_at, o.suspension_reason, o.position, o.version, o.policies_position
          FROM {0}.members m JOIN {0}.organizations o USING (org_id)
          WHERE m.user_id = $1 ORDER BY m.joined_at, m.org_id LIMIT $2",
         view.schema()

@@ -39,7 +39,7 @@ pub use uses::{KeyUse, record_uses};
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "organizations";
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
 pub(crate) struct Organizations;
 

@@ -26,6 +26,7 @@ pub struct OrganizationRow {
     pub suspension_reason: Option<String>,
     /// Position of the event that made it.
     pub position: u64,
+    pub version: u64,
 }
 
 /// Who is asked about invoices.
@@ -37,7 +38,7 @@ pub struct BillingContactRow {
 }
 
 const ORGANIZATION: &str = "org_id, name, slug, logo_url, created_at, archived_at, suspended_at,
-    suspension_reason, position";
+    suspension_reason, position, version";
 
 pub(crate) fn halves(id: Uuid) -> [i64; 2] {
     let (high, low) = id.as_u64_pair();
@@ -177,5 +178,6 @@ pub(super) fn organization(row: &PgRow) -> Result<OrganizationRow, sqlx::Error> 
         suspended_at: row.try_get("suspended_at")?,
         suspension_reason: row.try_get("suspension_reason")?,
         position: row.try_get::<i64, _>("position")? as u64,
+        version: row.try_get::<i64, _>("version")? as u64,
     })
 }

@@ -14,7 +14,9 @@ CREATE TABLE organizations (
     -- Of the event that made it; the order of the list.
     position bigint NOT NULL UNIQUE,
     -- Of the last event about its policies, 0 when there was none.
-    policies_position bigint NOT NULL DEFAULT 0
+    policies_position bigint NOT NULL DEFAULT 0,
+    -- Events there are of it.
+    version bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX organizations_by_slug ON organizations (slug);
 CREATE INDEX organizations_by_name ON organizations (lower(name) text_pattern_ops);

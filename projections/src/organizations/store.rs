@@ -22,6 +22,8 @@ struct Batch {
     invitations: Invitations,
     keys: Keys,
     policies: Policies,
+    /// The version of each organisation.
+    versions: BTreeMap<Uuid, i64>,
     /// Whether the account of each person is suspended.
     people: BTreeMap<Uuid, bool>,
 }
@@ -45,7 +47,10 @@ pub(super) async fn apply(
         for event in log_event.events()? {
             let org = log_event.recorded.org.uuid();
             match event {
-                Event::Organization(event) => batch.fold(org, position as i64, event),
+                Event::Organization(event) => {
+                    batch.fold(org, position as i64, event);
+                    batch.versions.insert(org, log_event.recorded.sequence as i64);
+                }
                 Event::User(event) => batch.fold_user(org, event),
                 _ => {}
             }
@@ -58,6 +63,7 @@ pub(super) async fn apply(
     batch.invitations.write(&mut *connection, schema).await?;
     batch.keys.write(&mut *connection, schema).await?;
     batch.policies.write(&mut *connection, schema).await?;
+    write_versions(&mut *connection, schema, &batch.versions).await?;
     write_people(connection, schema, &batch.people).await
 }
 
@@ -149,6 +155,27 @@ async fn write_people(
 
 fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
     rows.iter().map(value).collect()
+}
+
+async fn write_versions(
+    connection: &mut PgConnection,
+    schema: &str,
+    versions: &BTreeMap<Uuid, i64>,
+) -> Result<(), Fault> {
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "UPDATE {schema}.organizations o SET version = g.version
+         FROM unnest($1::uuid[], $2::bigint[]) AS g(org_id, version)
+         WHERE o.org_id = g.org_id"
+    );
+    sqlx::query(&query)
+        .bind(versions.keys().copied().collect::<Vec<_>>())
+        .bind(versions.values().copied().collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn write_created(

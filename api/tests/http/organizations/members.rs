@@ -124,6 +124,36 @@ async fn the_last_owner_hands_the_organisation_on_before_leaving() {
 }
 
 #[tokio::test]
+async fn a_member_leaves_and_their_invitations_and_keys_end() {
+    let server = server().await;
+    let [ada, bob] =
+        [server.person("ada@example.org").await, server.person("bob@example.org").await];
+    let made = server.makes(&ada, "acme").await;
+    server.joins(&made, &bob, Role::Admin).await;
+    let invite = json!({ "email": "kim@example.org", "role": "viewer" });
+    let invitations = format!("{}/invitations", made.path);
+    assert_eq!(server.tells(&bob, Method::POST, &invitations, &invite).await.status, 202);
+    let asks = server.asks(&bob, Method::POST, "/v1/keys");
+    let asks = asks.header("millrace-organization", made.org.to_string());
+    let issued = send(with_json(asks, &json!({ "name": "b", "scopes": ["*"] }))).await;
+    let key = issued.json()["secret"].as_str().unwrap().to_owned();
+    server.settled(&made).await;
+    let with_key = || server.bare(Method::GET, "/v1/scans").bearer_auth(&key);
+    assert_eq!(send(with_key()).await.status, 200);
+    let leave = format!("{}/leave", made.path);
+    assert_eq!(send(with_key_on(&server, &key, &leave)).await.code(), "forbidden");
+    assert_eq!(send(server.asks(&bob, Method::POST, &leave)).await.status, 202);
+    server.soon_gets(401, with_key).await;
+    server.soon_gets(404, || server.asks(&bob, Method::GET, &made.path)).await;
+    let open = server.fresh_as(&invitations, ada.access()).await;
+    assert_eq!(open["invitations"], json!([]));
+}
+
+fn with_key_on(server: &crate::support::Server, key: &str, path: &str) -> reqwest::RequestBuilder {
+    server.bare(Method::POST, path).bearer_auth(key)
+}
+
+#[tokio::test]
 async fn an_account_is_erased_once_others_have_an_owner() {
     let server = server().await;
     let [ada, bob] =

@@ -37,6 +37,44 @@ async fn an_organisation_is_renamed_and_its_slug_goes_to_whoever_wants_it() {
 }
 
 #[tokio::test]
+async fn a_change_is_made_to_the_version_that_was_seen() {
+    let server = server().await;
+    let [ada, bob] =
+        [server.person("ada@example.org").await, server.person("bob@example.org").await];
+    let made = server.makes(&ada, "acme").await;
+    server.joins(&made, &bob, Role::Admin).await;
+    let read = async || {
+        let head = server.journal.head().await.unwrap();
+        let asks = server.asks(&ada, Method::GET, &made.path);
+        send(asks.header("millrace-min-position", head)).await
+    };
+    let seen = read().await.header("etag").to_owned();
+    let change = |version: &str| {
+        let body = json!({ "name": "Acme Ltd", "slug": "acme" });
+        with_json(server.asks(&ada, Method::PUT, &made.path), &body).header("if-match", version)
+    };
+    let changed = send(change(&seen)).await;
+    assert_eq!(changed.status, 202, "{}", changed.text);
+    let now = read().await;
+    assert_eq!(now.header("etag"), changed.header("etag"));
+    let same =
+        server.asks(&ada, Method::GET, &made.path).header("if-none-match", now.header("etag"));
+    assert_eq!(send(same).await.status, 304);
+    // Somebody else has changed it meanwhile.
+    assert_eq!(send(change(&seen)).await.code(), "version-mismatch");
+    assert_eq!(send(change("7")).await.code(), "invalid-parameter");
+    let stale = |path: &str, body| {
+        let asks = server.asks(&ada, Method::POST, &format!("{}/{path}", made.path));
+        with_json(asks, &body).header("if-match", &seen)
+    };
+    let to = json!({ "user_id": bob.id.to_string() });
+    for (path, body) in [("transfer", to), ("archive", json!({})), ("unarchive", json!({}))] {
+        assert_eq!(send(stale(path, body)).await.code(), "version-mismatch", "{path}");
+    }
+    assert_eq!(send(change("*")).await.status, 202);
+}
+
+#[tokio::test]
 async fn an_archived_organisation_is_read_and_brought_back() {
     let server = server().await;
     let [ada, bob] =

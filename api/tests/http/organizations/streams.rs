@@ -51,9 +51,8 @@ async fn ends(reader: &mut Reader) {
 async fn closes(socket: &mut WebSocketStream<TcpStream>) -> String {
     let close = async {
         loop {
-            match socket.next().await.unwrap().unwrap() {
-                Message::Close(Some(frame)) => return frame,
-                _ => {}
+            if let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() {
+                return frame;
             }
         }
     };
