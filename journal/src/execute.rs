@@ -1,7 +1,7 @@
 use std::{hash::BuildHasher, sync::Arc, time::Duration};
 
 use cqrs_es::DomainEvent;
-use domain::{Decide, Decision, Timestamp};
+use domain::{Decide, Decision, Timestamp, ids::OrganizationId};
 use rand::Rng;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ impl Journal {
                     if context.expected_version.is_some() =>
                 {
                     self.inner.cache.remove(A::TYPE, id);
-                    let actual = self.load::<A>(id).await?.version;
+                    let actual = self.load::<A>(context.org, id).await?.version;
                     return Err(ExecuteError::VersionMismatch { expected, actual });
                 }
                 Err(ExecuteError::Append(AppendError::Duplicate(result))) => {
@@ -115,13 +115,13 @@ impl Journal {
             // What a state without events accepts needs no read: when the aggregate is there after
             // all, the append refuses it and the next attempt reads.
             None if first && creates::<A>(context, &command) => (Arc::new(Loaded::empty()), false),
-            None => (Arc::new(self.load::<A>(id).await?), false),
+            None => (Arc::new(self.load::<A>(context.org, id).await?), false),
         };
         let mut decision = decide(&loaded, context, command.clone());
         // A "no" must not rest on a state that another process has moved on.
         if cached && !matches!(decision, Ok(Decision::Accept(_))) {
             let mut fresh = (*loaded).clone();
-            if load::catch_up(&self.inner.pool, id, &mut fresh).await? {
+            if load::catch_up(&self.inner.pool, context.org.uuid(), id, &mut fresh).await? {
                 decision = decide(&fresh, context, command);
                 loaded = Arc::new(fresh);
                 self.inner.cache.put(id, Arc::clone(&loaded));
@@ -249,12 +249,16 @@ impl Journal {
     }
 
     /// What is known of it, and whatever another process has added since.
-    async fn present<A: Decide>(&self, id: &str) -> Result<Arc<Loaded<A>>, LoadError> {
+    async fn present<A: Decide>(
+        &self,
+        org: OrganizationId,
+        id: &str,
+    ) -> Result<Arc<Loaded<A>>, LoadError> {
         let Some(known) = self.inner.cache.get::<A>(id) else {
-            return Ok(Arc::new(self.load::<A>(id).await?));
+            return Ok(Arc::new(self.load::<A>(org, id).await?));
         };
         let mut fresh = (*known).clone();
-        if !load::catch_up(&self.inner.pool, id, &mut fresh).await? {
+        if !load::catch_up(&self.inner.pool, org.uuid(), id, &mut fresh).await? {
             return Ok(known);
         }
         let fresh = Arc::new(fresh);
@@ -262,8 +266,8 @@ impl Journal {
         Ok(fresh)
     }
 
-    async fn load<A: Decide>(&self, id: &str) -> Result<Loaded<A>, LoadError> {
-        load::load(&self.inner.pool, id).await
+    async fn load<A: Decide>(&self, org: OrganizationId, id: &str) -> Result<Loaded<A>, LoadError> {
+        load::load(&self.inner.pool, org.uuid(), id).await
     }
 
     /// The state of an aggregate after its first `up_to_version` events, folded from the events
@@ -276,10 +280,10 @@ impl Journal {
     /// it does not exist or belongs to another organisation.
     pub async fn state<A: Decide>(
         &self,
-        org: domain::ids::OrganizationId,
+        org: OrganizationId,
         id: &str,
     ) -> Result<Option<(A, u64)>, LoadError> {
-        let loaded = self.present::<A>(id).await?;
+        let loaded = self.present::<A>(org, id).await?;
         let own = loaded.org == Some(org.uuid());
         Ok(own.then(|| (loaded.state.clone(), loaded.version)))
     }

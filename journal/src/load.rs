@@ -79,10 +79,15 @@ impl<A: Decide> Loaded<A> {
     }
 }
 
-/// Loads from the newest usable snapshot on.
-pub(crate) async fn load<A: Decide>(pool: &PgPool, id: &str) -> Result<Loaded<A>, LoadError> {
+/// Loads from the newest usable snapshot on. Of another organisation's aggregate nothing but whose it
+/// is.
+pub(crate) async fn load<A: Decide>(
+    pool: &PgPool,
+    org: Uuid,
+    id: &str,
+) -> Result<Loaded<A>, LoadError> {
     let mut loaded = from_snapshot(pool, id).await?.unwrap_or_else(Loaded::empty);
-    catch_up(pool, id, &mut loaded).await?;
+    catch_up(pool, org, id, &mut loaded).await?;
     Ok(loaded)
 }
 
@@ -139,6 +144,7 @@ async fn from_snapshot<A: Decide>(
 /// Folds the events after the version that is already loaded; gives whether there were any.
 pub(crate) async fn catch_up<A: Decide>(
     pool: &PgPool,
+    org: Uuid,
     id: &str,
     loaded: &mut Loaded<A>,
 ) -> Result<bool, LoadError> {
@@ -153,13 +159,18 @@ pub(crate) async fn catch_up<A: Decide>(
     .fetch(pool);
     let before = loaded.version;
     while let Some(row) = rows.try_next().await? {
+        let owner: Uuid = row.try_get("org_id")?;
+        loaded.org = Some(owner);
+        // Nobody is told what is wrong with another's.
+        if owner != org {
+            break;
+        }
         let sequence: i64 = row.try_get("sequence")?;
         let event_type: String = row.try_get("event_type")?;
         let event_version: String = row.try_get("event_version")?;
         let Json(payload): Json<Box<RawValue>> = row.try_get("payload")?;
         loaded.apply(id, sequence as u64, &event_type, &event_version, payload.get())?;
         loaded.position = row.try_get::<i64, _>("position")? as u64;
-        loaded.org = row.try_get("org_id")?;
     }
     Ok(loaded.version > before)
 }

@@ -73,9 +73,10 @@ where
         &self,
         aggregate_id: &str,
     ) -> Result<Self::AC, AggregateError<A::Error>> {
-        let loaded =
-            crate::load::load::<A>(self.journal.pool(), aggregate_id).await.map_err(unexpected)?;
-        if loaded.org.is_some_and(|org| org != self.context.org.uuid()) {
+        let org = self.context.org.uuid();
+        let loaded = crate::load::load::<A>(self.journal.pool(), org, aggregate_id).await;
+        let loaded = loaded.map_err(unexpected)?;
+        if loaded.org.is_some_and(|owner| owner != org) {
             return Err(unexpected(ExecuteError::<A::Error>::OtherOrganization));
         }
         Ok(AggregateContext {

@@ -2,6 +2,7 @@ use domain::Timestamp;
 use poem_openapi::Object;
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct SignUpInput {
     pub email: String,
     /// At least 8 characters that are hard to guess.
@@ -11,29 +12,34 @@ pub(crate) struct SignUpInput {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct LoginInput {
     pub email: String,
     pub password: String,
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct LinkInput {
     /// What the link in the mail ends with.
     pub token: String,
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct RefreshInput {
     /// Left out by a browser that has it in a cookie.
     pub refresh_token: Option<String>,
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct AddressInput {
     pub email: String,
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct NewPasswordInput {
     /// What the link in the mail ends with.
     pub token: String,

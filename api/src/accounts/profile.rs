@@ -38,6 +38,7 @@ pub(crate) struct Profile {
 
 /// What is left out is not told any more.
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct ProfileInput {
     /// What the person is called.
     pub name: Option<String>,
@@ -48,6 +49,7 @@ pub(crate) struct ProfileInput {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct PasswordInput {
     /// The present one.
     pub password: String,
@@ -56,6 +58,7 @@ pub(crate) struct PasswordInput {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct EmailInput {
     /// Of the account, once more.
     pub password: String,

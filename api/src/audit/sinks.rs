@@ -10,13 +10,11 @@ use poem::Request;
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Header, Path},
-    types::Any,
 };
 use projections::{
     View,
     audit::{self, Delivery, SinkRow},
 };
-use serde_json::Value;
 use url::Url;
 
 use crate::{
@@ -158,15 +156,13 @@ impl AuditSinks {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
-        /// As it is added.
-        body: Input<Any<Value>>,
+        body: Input<SinkRequest>,
     ) -> Result<Accepted, Problem> {
         let id: SinkId = parse_id(&id.0)?;
         let known = self.app.journal.state::<Audit>(caller.org, &caller.org.to_string()).await?;
         if !known.is_some_and(|(audit, _)| audit.sinks.contains_key(&id.to_string())) {
             return Err(Problem::not_found());
         }
-        let body = Input::of(body.raw)?;
         set(&self.app, &caller, Terms::new(request, key.0, None), id, body).await
     }
 

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, Result,
     http::{
-        HeaderMap, Method,
+        HeaderMap, Method, Uri,
         header::{ORIGIN, SET_COOKIE},
     },
 };
@@ -88,6 +88,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
                 let detail = "requests from this address are not taken; the operator knows why";
                 Problem::new(Code::AddressBlocked, detail).into_response()
             }
+            None if holds_nul(request.uri()) => {
+                let detail = "the path or the query holds a NUL character, which nothing here does";
+                Problem::new(Code::InvalidParameter, detail).into_response()
+            }
             None => self.guarded(request).instrument(span.clone()).await,
         };
         let _entered = span.enter();
@@ -112,6 +116,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Frame<E> {
         tracing::debug!(route, status, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered");
         Ok(answer)
     }
+}
+
+/// No text that is kept has one, and the database cannot be asked for it.
+fn holds_nul(uri: &Uri) -> bool {
+    uri.path_and_query().is_some_and(|asked| asked.as_str().contains("%00"))
 }
 
 impl<E: Endpoint<Output = Response>> Frame<E> {

@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{isolation::operations, support::Server};
+use crate::{operations::Operation, support::Server};
 
 #[test]
 fn the_document_is_the_same_each_time_and_names_every_operation() {
     let (json, yaml) = api::openapi();
     assert_eq!((&json, &yaml), (&api::openapi().0, &api::openapi().1));
-    let ids: BTreeSet<_> = operations().into_iter().map(|operation| operation.id).collect();
+    let ids: BTreeSet<_> = Operation::all().into_iter().map(|operation| operation.id).collect();
     for id in [
         "request_scan",
         "list_scans",

@@ -1,41 +1,10 @@
 use domain::scans::{EngineOutcome, Severity};
-use reqwest::Method;
-use serde_json::Value;
 
 use crate::{
     dead_letters::poisoned,
-    support::{Server, finding, send, soon, website, with_json},
+    operations::Operation,
+    support::{Server, finding, send, soon, with_json},
 };
-
-/// An operation of the document.
-pub struct Operation {
-    pub id: String,
-    pub method: Method,
-    pub path: String,
-    pub needs_key: bool,
-    /// A key of the platform.
-    pub needs_platform: bool,
-    /// An access token of a person, who has no organisation.
-    pub needs_session: bool,
-}
-
-pub fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&api::openapi().0).unwrap();
-    let mut operations = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, operation) in methods.as_object().unwrap() {
-            operations.push(Operation {
-                id: operation["operationId"].as_str().expect("an operation without id").to_owned(),
-                method: method.to_uppercase().parse().unwrap(),
-                path: path.clone(),
-                needs_key: operation["security"].is_array(),
-                needs_platform: operation["security"][0]["platform_bearer"].is_array(),
-                needs_session: operation["security"][0]["session"].is_array(),
-            });
-        }
-    }
-    operations
-}
 
 /// The first bytes of an answer, since some never end.
 async fn beginning(response: reqwest::Response) -> String {
@@ -65,21 +34,16 @@ async fn no_cross_organisation_read() {
     let key = other.key_id.to_string();
     let position = server.journal.head().await.unwrap();
 
-    for operation in operations().into_iter().filter(|operation| operation.needs_key) {
+    for operation in Operation::all().into_iter().filter(|operation| operation.needs_key) {
         for id in [&ended, &queued, &letter, &key] {
-            let with_id = operation.path.contains('{');
-            let path = operation
-                .path
-                .split('/')
-                .map(|part| if part.starts_with('{') { id.as_str() } else { part });
-            let path = path.collect::<Vec<_>>().join("/");
+            let (with_id, path) = (operation.places() > 0, operation.at(&[id]));
             let after = if operation.path.contains("events") { "?after=0" } else { "" };
             let request = server
                 .request(operation.method.clone(), &format!("{path}{after}"))
                 .header("millrace-min-position", position);
-            let request = match operation.method {
-                Method::POST | Method::PUT => with_json(request, &website()),
-                _ => request,
+            let request = match &operation.body {
+                Some(body) => with_json(request, body),
+                None => request,
             };
             let response = soon(request.send()).await.unwrap();
             if operation.needs_platform {
@@ -108,7 +72,7 @@ async fn no_cross_organisation_read() {
 async fn every_operation_but_those_of_health_and_of_signing_in_needs_a_key() {
     let server = Server::start().await;
     let mut open = Vec::new();
-    for operation in operations() {
+    for operation in Operation::all() {
         let path = operation.path.replace("{id}", "scan_01h455vb4pex5vsknk084sn02q");
         let path = path.replace("{name}", "scans");
         let answer = send(server.bare(operation.method, &path)).await;

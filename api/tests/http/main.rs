@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admin;
+mod attacks;
 mod audit;
 mod commands;
 mod dead_letters;
@@ -16,6 +17,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod logs;
+mod operations;
 mod organizations;
 mod policies;
 mod problems;

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
-    isolation::operations,
+    operations::Operation,
     support::{Server, send, soon},
 };
 
@@ -19,7 +19,7 @@ async fn no_event_is_appended_by_reading_introspecting_or_using_a_key() {
         "scans".to_owned(),
     ];
     let head = server.journal.head().await.unwrap();
-    let reads = operations().into_iter().filter(|operation| operation.method == Method::GET);
+    let reads = Operation::all().into_iter().filter(|operation| operation.method == Method::GET);
     for operation in reads {
         for id in &ids {
             let parts = operation.path.split('/');

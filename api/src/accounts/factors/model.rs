@@ -10,12 +10,14 @@ use super::super::me::open;
 use crate::{problem::Problem, state::App};
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct ConfirmInput {
     /// Of the account, once more.
     pub password: String,
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct SecondFactorInput {
     pub challenge: String,
     /// Of the authenticator app.
@@ -35,6 +37,7 @@ pub(crate) struct PasskeyAsked {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct PasskeyInput {
     pub challenge: String,
     /// What `PublicKeyCredential.toJSON()` gave.
@@ -42,6 +45,7 @@ pub(crate) struct PasskeyInput {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct NewPasskeyInput {
     pub challenge: String,
     /// What its owner calls it.
@@ -70,6 +74,7 @@ pub(crate) struct TotpAsked {
 }
 
 #[derive(Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct ConfirmTotpInput {
     pub challenge: String,
     /// Of the authenticator app.

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// An organisation that somebody made.
-struct Made {
-    org: OrganizationId,
-    path: String,
+pub struct Made {
+    pub org: OrganizationId,
+    pub path: String,
 }
 
 impl Server {
@@ -31,11 +31,11 @@ impl Server {
         self.bare(method, path).bearer_auth(person.access())
     }
 
-    async fn tells(&self, person: &Person, method: Method, path: &str, body: &Value) -> Answer {
+    pub async fn tells(&self, person: &Person, method: Method, path: &str, body: &Value) -> Answer {
         send(with_json(self.asks(person, method, path), body)).await
     }
 
-    async fn makes(&self, person: &Person, slug: &str) -> Made {
+    pub async fn makes(&self, person: &Person, slug: &str) -> Made {
         let body = json!({ "name": "Acme", "slug": slug });
         let answer = self.tells(person, Method::POST, "/v1/organizations", &body).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
@@ -44,7 +44,7 @@ impl Server {
     }
 
     /// Makes somebody a member, as an accepted invitation does.
-    async fn joins(&self, made: &Made, person: &Person, role: Role) {
+    pub async fn joins(&self, made: &Made, person: &Person, role: Role) {
         use journal::{Actor, Clock, Context, SystemClock};
         let event = json!({
             "type": "member_joined",
@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Until the front end knows everything that has happened to the organisation.
-    async fn settled(&self, made: &Made) {
+    pub async fn settled(&self, made: &Made) {
         let _ = made;
         let head = self.journal.head().await.unwrap();
         let read = self.request(Method::GET, "/v1/keys?limit=1");
