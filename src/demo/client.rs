@@ -128,6 +128,6 @@ async fn checked(response: reqwest::Response) -> anyhow::Result<reqwest::Respons
     bail!("{status}: {}", response.text().await.unwrap_or_default())
 }
 
-async fn json_of(response: reqwest::Response) -> anyhow::Result<Value> {
+pub async fn json_of(response: reqwest::Response) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&checked(response).await?.bytes().await?)?)
 }

@@ -1,5 +1,7 @@
-//! A first look: an empty installation, two real scans through the HTTP API, and what they found.
+//! A first look: a new user and their organisation, two real scans through the HTTP API, and what they
+//! found.
 
+mod account;
 mod client;
 mod show;
 mod website;
@@ -12,17 +14,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use domain::organizations::KeyTerms;
-use projections::{Slice, organizations};
 use serde_json::json;
 
 use crate::{
     cli::{DemoArgs, Role},
     config::{self, Config, Nats},
-    first_start,
-    installation::Installation,
-    lifecycle::{self, Started},
+    lifecycle,
     objects::Objects,
+    roles,
 };
 use client::Client;
 
@@ -37,6 +36,8 @@ pub async fn run(mut config: Config, arguments: DemoArgs) -> anyhow::Result<Exit
     config.scans.allowed_private_ranges = vec!["127.0.0.0/8".parse()?];
     // It never touches an installation that somebody works with.
     (config.database.url, config.nats) = (None, Nats::default());
+    // Its mails are read by itself.
+    config.mail = config::Mail::default();
     config.objects = config::Objects::default();
     std::fs::create_dir_all(&config.data_dir)?;
     import_sample(&config).await?;
@@ -47,8 +48,9 @@ pub async fn run(mut config: Config, arguments: DemoArgs) -> anyhow::Result<Exit
     let good = lifecycle::run(&config, &Role::ALL, async |started| {
         println!("ready after {:.1} s\n", began.elapsed().as_secs_f64());
         let address = started.api.context("the front end does not run")?;
-        let key = key(&started).await?;
-        let good = show(address, &key, &repository, &website, arguments.exit).await?;
+        let account = account::sign_up(address, &roles::outbox::folder(&config)).await?;
+        show::account(&account);
+        let good = show(address, &account.key, &repository, &website, arguments.exit).await?;
         if good && !arguments.exit {
             std::future::pending::<()>().await;
         }
@@ -83,21 +85,6 @@ async fn show(
     show::timings(&scans);
     show::links(address, client.key(), &scans, exit);
     Ok(good)
-}
-
-/// A key of the demo's organisation.
-async fn key(started: &Started) -> anyhow::Result<String> {
-    let Installation { journal, views, .. } = &started.installation;
-    if let Some(first) = first_start::prepare(journal, views).await? {
-        return Ok(first.secret);
-    }
-    let head = journal.head().await?;
-    let view = views.open(organizations::NAME, Some(head), projections::MAX_WAIT).await?;
-    let page = organizations::list(&view, Slice { limit: 1, cursor: None }).await?;
-    let first = page.items.first().context("the installation has no organisation")?;
-    Ok(first_start::issue_key(journal, views, first.org, KeyTerms::everything("demo"))
-        .await?
-        .secret)
 }
 
 /// Two real advisories about a package that this repository is built with.

@@ -4,10 +4,16 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 
-use super::client::Watched;
+use super::{account::Account, client::Watched};
 
 const TITLE_CHARS: usize = 60;
 const PLACE_CHARS: usize = 44;
+
+pub fn account(account: &Account) {
+    let Account { email, slug, mail, .. } = account;
+    println!("signed up as {email}; the link was in {}", mail.display());
+    println!("made the organisation {slug} and a key that scans in it\n");
+}
 
 pub fn began(target: &Value, id: &str) {
     let what = target["path"].as_str().or(target["url"].as_str()).unwrap_or_default();

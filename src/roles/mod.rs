@@ -3,7 +3,7 @@
 mod api;
 mod housekeeping;
 mod open_files;
-mod outbox;
+pub mod outbox;
 pub mod projector;
 mod relay;
 mod worker;

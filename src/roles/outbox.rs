@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use mail::{Folder, Mailer, Name, Sender, SmtpOptions};
@@ -76,13 +76,18 @@ fn audit(config: &Config) -> anyhow::Result<audit::Options> {
     })
 }
 
+/// Where mails go without a server.
+pub fn folder(config: &Config) -> PathBuf {
+    config.data_dir.join(FOLDER)
+}
+
 fn mailer(config: &Config) -> anyhow::Result<Mailer> {
     let mail = &config.mail;
     let name = Name::new(&mail.name).context("mail.name is no name")?;
     let address = mail.from.as_deref().unwrap_or(NOBODY).parse().context("mail.from")?;
     let sender = Sender { name, address };
     let Some(server) = &mail.server else {
-        let path = config.data_dir.join(FOLDER);
+        let path = folder(config);
         let folder =
             Folder::open(&path).with_context(|| format!("{} could not be made", path.display()))?;
         tracing::warn!(folder = %path.display(), "no mail.server is given: mails go into a folder");
