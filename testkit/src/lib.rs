@@ -11,11 +11,13 @@ mod mutation;
 mod scratch;
 mod servers;
 mod sink;
+mod totp;
 
 pub use database::{TestDatabase, database};
 pub use mutation::{cases, misshapen, mutated, odd_text};
 pub use servers::{TestNats, TestPostgres, nats, postgres};
 pub use sink::{ArrivedMail, MailSink};
+pub use totp::totp;
 
 /// The programs to run, by the same variables as the product: `MILLRACE_DATABASE__BINARIES` (a
 /// folder) and `MILLRACE_NATS__BINARY` (a file).

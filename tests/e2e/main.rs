@@ -6,8 +6,11 @@
 mod buckets;
 mod erasure;
 mod installation;
+mod journey;
 mod mails;
 mod operator;
+mod person;
+mod revocation;
 mod roles;
 mod rotation;
 mod scans;

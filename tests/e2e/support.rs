@@ -246,6 +246,23 @@ impl Drop for Millrace {
     }
 }
 
+/// One more process, which ends with the test.
+pub struct Beside(Child);
+
+impl Millrace {
+    /// Makes room for another process on the same installation.
+    pub fn beside(&mut self) -> Beside {
+        Beside(self.process.take().unwrap())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        signal_to(self.0.id(), "TERM");
+        let _ = self.0.wait();
+    }
+}
+
 pub async fn body(response: reqwest::Response) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Millrace, PATIENCE, body, signal_to};
+use crate::support::{Millrace, PATIENCE, body};
 
 const PASSWORD: &str = "violet anchor meadow 7";
 
@@ -44,7 +44,7 @@ async fn a_suspension_reaches_another_process_in_under_a_second() {
     millrace.set("NATS_URL", nats.url());
     millrace.ok(&["migrate"]);
     millrace.start(&["serve", "--roles", "api,projector,relay,outbox"]);
-    let (first, one) = (millrace.process.take().unwrap(), millrace.base.clone());
+    let (_first, one) = (millrace.beside(), millrace.base.clone());
     millrace.start(&["serve", "--roles", "api"]);
     let other = millrace.base.clone();
     let org = millrace.ok(&["organizations", "create", "--name", "Ops", "--slug", "ops"]);
@@ -76,8 +76,6 @@ async fn a_suspension_reaches_another_process_in_under_a_second() {
     assert_eq!((refused, &problem["code"]), (StatusCode::FORBIDDEN, &json!("account-suspended")));
 
     assert_eq!(millrace.end("TERM"), Some(0));
-    signal_to(first.id(), "TERM");
-    millrace.process = Some(first);
 }
 
 async fn access_owner(base: &str, access: &str) -> String {

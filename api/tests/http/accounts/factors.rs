@@ -2,8 +2,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use journal::{Clock, SystemClock};
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::totp;
 
-use super::{PASSWORD, Person, authenticator::totp, server};
+use super::{PASSWORD, Person, server};
 use crate::support::{Answer, Server, send, with_json};
 
 /// Somebody with an authenticator app.

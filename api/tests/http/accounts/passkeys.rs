@@ -1,9 +1,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::totp;
 
 use super::{
     PASSWORD, Person,
-    authenticator::{Authenticator, totp},
+    authenticator::Authenticator,
     factors::{methods, step},
     server,
 };
