@@ -111,6 +111,7 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("unsuspend_user", Action::AdminUsersSuspend),
     ("end_user_sessions", Action::AdminUsersRecover),
     ("remove_user_factors", Action::AdminUsersRecover),
+    ("impersonate_user", Action::AdminImpersonate),
     ("list_all_organizations", Action::AdminOrganizationsRead),
     ("get_any_organization", Action::AdminOrganizationsRead),
     ("suspend_organization", Action::AdminOrganizationsSuspend),

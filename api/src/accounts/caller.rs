@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Action;
 use domain::{
-    ids::{OrganizationId, SessionId, UserId},
+    ids::{ApiKeyId, OrganizationId, SessionId, UserId},
     users::own_organization,
 };
 use journal::{Actor, Context};
@@ -16,7 +16,7 @@ use poem_openapi::{
 
 use super::desk::Identity;
 use crate::{
-    auth::{asked, decide_own, note_operation},
+    auth::{Presence, asked, decide_own, note_operation},
     charge, cookies,
     frame::Scope,
     limits::Policy,
@@ -33,6 +33,8 @@ pub(crate) struct Client {
     /// What the client calls itself.
     pub name: Option<String>,
     actor: Actor,
+    /// For whom an operator acts.
+    on_behalf_of: Option<Actor>,
 }
 
 /// Somebody with an access token whose session is alive.
@@ -44,10 +46,16 @@ pub(crate) struct SignedIn {
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
     pub organization: Option<OrganizationId>,
+    /// The key of the platform whose owner acts as the user.
+    pub operator: Option<ApiKeyId>,
     pub client: Client,
 }
 
 impl SignedIn {
+    pub fn presence(&self) -> Presence {
+        Presence { second_factor: self.second_factor, impersonated: self.operator.is_some() }
+    }
+
     /// For what concerns the session itself.
     pub fn own_session(&self) -> Result<SessionId, Problem> {
         self.session.ok_or_else(|| {
@@ -65,13 +73,15 @@ impl Client {
         };
         note_operation(app, request, scope);
         let name = request.header(header::USER_AGENT).map(ToOwned::to_owned);
-        Ok((app, Self { scope: Arc::clone(scope), name, actor }))
+        Ok((app, Self { scope: Arc::clone(scope), name, actor, on_behalf_of: None }))
     }
 
     /// The context of a command on something of the person's.
     pub fn context(&self, app: &App, user: UserId) -> Context {
         let mut context = self.context_in(app, own_organization(user));
-        context.origin = Some(self.scope.origin(Some(user)));
+        // Where an operator is tells nothing about the person.
+        let person = self.on_behalf_of.is_none().then_some(user);
+        context.origin = Some(self.scope.origin(person));
         context
     }
 
@@ -80,6 +90,7 @@ impl Client {
         let mut context = Context::new(org, self.actor.clone(), app.journal.clock().new_id());
         context.metadata = self.scope.metadata();
         context.origin = Some(self.scope.origin(None));
+        context.on_behalf_of = self.on_behalf_of.clone();
         context
     }
 
@@ -152,7 +163,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         let person = signed_in(request).await?;
         let app = App::of(request)
             .ok_or_else(|| Problem::new(Code::Internal, "the request reached no application"))?;
-        decide_own(app, request, &person.client.scope, person.user, person.second_factor)?;
+        decide_own(app, request, &person.client.scope, person.user, person.presence())?;
         Ok(person)
     }
 }
@@ -177,7 +188,7 @@ pub(crate) fn register_session(registry: &mut Registry) {
 /// Who sent the access token, and is charged for the request. A failure is charged to the client's address.
 pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
     let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-    let Identity { user, session, second_factor, organization } =
+    let Identity { user, session, second_factor, organization, operator } =
         match identify(request, app, &client.scope).await {
             Ok(known) => known,
             Err(problem) if problem.code == Code::Unauthenticated => {
@@ -186,8 +197,11 @@ pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
             Err(problem) => return Err(problem),
         };
     charge::user(app, &client.scope, user)?;
-    client.actor = Actor::User(user);
-    Ok(SignedIn { user, session, second_factor, organization, client })
+    (client.actor, client.on_behalf_of) = match operator {
+        Some(key) => (Actor::ApiKey(key), Some(Actor::User(user))),
+        None => (Actor::User(user), None),
+    };
+    Ok(SignedIn { user, session, second_factor, organization, operator, client })
 }
 
 async fn identify(request: &Request, app: &App, scope: &Scope) -> Result<Identity, Problem> {

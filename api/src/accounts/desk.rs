@@ -1,13 +1,17 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use credentials::{access::AccessClaims, passkey::RelyingParty, password::Hasher};
+use credentials::{
+    access::{AccessClaims, ActorClaim},
+    passkey::RelyingParty,
+    password::Hasher,
+};
 use domain::{
     Timestamp,
-    ids::{OrganizationId, SessionId, UserId},
+    ids::{ApiKeyId, OrganizationId, SessionId, UserId},
     sessions::Proof,
 };
-use projections::{TenantScope, sessions};
+use projections::{TenantScope, organizations, sessions};
 use quick_cache::sync::Cache;
 use rand::RngCore;
 use tokio::{sync::OnceCell, time::Instant};
@@ -39,8 +43,16 @@ pub(crate) struct Desk {
     pub providers: Providers,
     issuer: String,
     audience: String,
-    /// With whose it is.
-    alive: Cache<SessionId, (UserId, Instant)>,
+    alive: Cache<SessionId, Alive>,
+}
+
+/// A session that was alive until a moment ago.
+#[derive(Clone)]
+struct Alive {
+    user: UserId,
+    /// Who acts in it, where it is not the user.
+    operator: Option<ApiKeyId>,
+    until: Instant,
 }
 
 /// Whom an access token is of.
@@ -52,6 +64,8 @@ pub(crate) struct Identity {
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
     pub organization: Option<OrganizationId>,
+    /// The key of the platform whose owner acts as the user.
+    pub operator: Option<ApiKeyId>,
 }
 
 /// Says in an access token that there were two factors (RFC 8176).
@@ -116,6 +130,7 @@ impl Desk {
             sid: session.to_string(),
             roles: Vec::new(),
             scope: None,
+            act: None,
             amr: methods(proofs),
             auth_time: signed_in_at.timestamp(),
             iat: now.timestamp(),
@@ -124,6 +139,34 @@ impl Desk {
             jti: app.journal.clock().new_id().to_string(),
         });
         (token, expires_at)
+    }
+
+    /// An access token for the owner of a key of the platform, who acts as the user.
+    pub fn impersonation_token(
+        &self,
+        app: &App,
+        user: UserId,
+        session: SessionId,
+        operator: ApiKeyId,
+        expires_at: Timestamp,
+    ) -> String {
+        let now = app.journal.clock().now();
+        self.signing.keys().keys.sign(&AccessClaims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: user.to_string(),
+            org: None,
+            sid: session.to_string(),
+            roles: Vec::new(),
+            scope: None,
+            act: Some(ActorClaim { sub: operator.to_string() }),
+            amr: Vec::new(),
+            auth_time: now.timestamp(),
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            exp: expires_at.timestamp(),
+            jti: app.journal.clock().new_id().to_string(),
+        })
     }
 
     /// Whose token it is: one of a provider that is taken in place of ours, or else one of ours.
@@ -146,10 +189,13 @@ impl Desk {
             self.signing.keys().verifier.verify(token, now).map_err(|e| refused(e.to_string()))?;
         let ids = claims.sub.parse::<UserId>().ok().zip(claims.sid.parse::<SessionId>().ok());
         let (user, session) = ids.ok_or_else(|| refused("the token is of nobody".to_owned()))?;
-        if self.is_alive(app, user, session, now).await? {
+        let operator = claims.act.map(|act| act.sub.parse::<ApiKeyId>()).transpose();
+        let operator = operator.map_err(|_| refused("the token is of nobody".to_owned()))?;
+        if self.is_alive(app, user, session, operator, now).await? {
             let second_factor = claims.amr.iter().any(|method| method == TWO_FACTORS);
             let organization = claims.org.as_deref().and_then(|org| org.parse().ok());
-            let known = Identity { user, session: Some(session), second_factor, organization };
+            let known =
+                Identity { user, session: Some(session), second_factor, organization, operator };
             return Ok((known, session));
         }
         Err(refused("the session is over; sign in again".to_owned()))
@@ -160,10 +206,13 @@ impl Desk {
         app: &App,
         user: UserId,
         session: SessionId,
+        operator: Option<ApiKeyId>,
         now: Timestamp,
     ) -> Result<bool, Problem> {
-        if self.alive.get(&session).is_some_and(|known| known.0 == user && Instant::now() < known.1)
-        {
+        let is_it = |known: Alive| {
+            known.user == user && known.operator == operator && Instant::now() < known.until
+        };
+        if self.alive.get(&session).is_some_and(is_it) {
             return Ok(true);
         }
         let until = Instant::now() + ALIVE_FOR;
@@ -172,8 +221,17 @@ impl Desk {
         // A session that has only just started may not be in the view yet.
         let alive = sessions::is_alive(scope, &view, session, now).await?
             || super::session::is_alive(app, user, session, now).await?;
+        // It ends with the key of whoever acts in it.
+        let alive = alive
+            && match operator {
+                Some(key) => {
+                    let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
+                    organizations::is_platform_key(&view, key, now).await?
+                }
+                None => true,
+            };
         if alive {
-            self.alive.insert(session, (user, until));
+            self.alive.insert(session, Alive { user, operator, until });
         }
         Ok(alive)
     }
@@ -181,7 +239,12 @@ impl Desk {
     /// This replica asks about every session of the person again at once, and whom they are linked to.
     pub fn forget_all_of(&self, user: UserId) {
         self.providers.forget(user);
-        self.alive.retain(|_, (owner, _)| *owner != user);
+        self.alive.retain(|_, known| known.user != user);
+    }
+
+    /// The same for sessions in which the owner of the key acts as somebody.
+    pub fn forget_operator(&self, key: ApiKeyId) {
+        self.alive.retain(|_, known| known.operator != Some(key));
     }
 
     /// This replica asks about the session again at once.

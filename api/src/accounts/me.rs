@@ -73,6 +73,7 @@ impl Me {
                 id: row.session.to_string(),
                 client: open(&self.app, caller.user, CLIENT, row.client.as_ref()).await?,
                 address: open(&self.app, caller.user, ADDRESS, row.address.as_ref()).await?,
+                impersonated: row.operator.is_some(),
                 started_at: row.started_at,
                 refreshed_at: row.refreshed_at,
                 expires_at: row.expires_at,

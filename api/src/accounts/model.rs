@@ -93,6 +93,8 @@ pub(crate) struct SessionView {
     pub started_at: Timestamp,
     pub refreshed_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Whether an operator acts in it.
+    pub impersonated: bool,
     /// Whether this request is of this session.
     pub current: bool,
 }

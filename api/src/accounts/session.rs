@@ -193,6 +193,14 @@ impl From<SessionError> for Problem {
             SessionError::Exists => {
                 Self::new(Code::Unauthenticated, "the challenge was answered already; begin again")
             }
+            SessionError::Reason => {
+                let text = error.to_string();
+                Self::new(Code::ValidationFailed, &text).at("reason", text)
+            }
+            SessionError::Life => {
+                let text = error.to_string();
+                Self::new(Code::ValidationFailed, &text).at("life_s", text)
+            }
             SessionError::Over | SessionError::UnknownToken => {
                 Self::new(Code::Unauthenticated, error.to_string())
             }

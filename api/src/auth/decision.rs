@@ -20,6 +20,15 @@ use crate::{
 /// As the router names the parameters of a path.
 const PARAMETERS: [&str; 2] = ["param0", "param1"];
 
+/// How whoever acts has come to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Presence {
+    /// Whether they gave a second factor when they signed in. A key has none.
+    pub second_factor: bool,
+    /// Whether it is an operator who acts as somebody.
+    pub impersonated: bool,
+}
+
 /// Refuses the request unless whoever acts may do what its operation asks for.
 pub(super) async fn decide(
     app: &App,
@@ -28,18 +37,18 @@ pub(super) async fn decide(
     route: &Route,
     scope: &Scope,
     acting: &Acting,
-    second_factor: bool,
+    presence: Presence,
 ) -> Result<(), Problem> {
     let action = asked_of(route, request, scope)?;
     acting.condition.check(action)?;
-    if acting.was_allowed(action) {
+    if !presence.impersonated && acting.was_allowed(action) {
         return Ok(());
     }
     let principal = acting.principal(action.resource().area());
     let resource = resource(app, acting, action, request, route).await?;
     let owned = resource.owner.is_some();
-    judge(app, policies, scope, second_factor, action, principal, &resource)?;
-    if !owned {
+    judge(app, policies, scope, presence, action, principal, &resource)?;
+    if !owned && !presence.impersonated {
         acting.note_allowed(action);
     }
     Ok(())
@@ -52,7 +61,7 @@ pub(crate) fn decide_own(
     request: &Request,
     scope: &Scope,
     user: UserId,
-    second_factor: bool,
+    presence: Presence,
 ) -> Result<(), Problem> {
     let action = asked(app, request, scope)?;
     let principal = Principal::User { id: user.to_string(), member: None };
@@ -60,25 +69,26 @@ pub(crate) fn decide_own(
         Area::Account => Resource::of_user(user.to_string()).with_id(named(request)),
         Area::Organization | Area::Public | Area::Platform => Resource::platform(),
     };
-    judge(app, app.policies.built_in(), scope, second_factor, action, &principal, &resource)
+    judge(app, app.policies.built_in(), scope, presence, action, &principal, &resource)
 }
 
 fn judge(
     app: &App,
     policies: &Policies,
     scope: &Scope,
-    second_factor: bool,
+    presence: Presence,
     action: Action,
     principal: &Principal,
     resource: &Resource,
 ) -> Result<(), Problem> {
-    let decision = weigh(app, policies, scope, second_factor, action, principal, resource);
+    let decision = weigh(app, policies, scope, presence, action, principal, resource);
     if decision.allowed {
         return Ok(());
     }
     let refused = refusal(action, &decision);
-    let could = !second_factor && matches!(principal, Principal::User { .. });
-    if could && weigh(app, policies, scope, true, action, principal, resource).allowed {
+    let could = !presence.second_factor && matches!(principal, Principal::User { .. });
+    let with_factor = Presence { second_factor: true, ..presence };
+    if could && weigh(app, policies, scope, with_factor, action, principal, resource).allowed {
         return Err(Problem::new(Code::SecondFactorNeeded, refused.detail));
     }
     Err(refused)
@@ -88,7 +98,7 @@ fn weigh(
     app: &App,
     policies: &Policies,
     scope: &Scope,
-    second_factor: bool,
+    presence: Presence,
     action: Action,
     principal: &Principal,
     resource: &Resource,
@@ -96,7 +106,8 @@ fn weigh(
     let circumstances = Circumstances {
         time: Some(app.journal.clock().now()),
         address: scope.address,
-        second_factor: Some(second_factor),
+        second_factor: Some(presence.second_factor),
+        impersonated: presence.impersonated,
         ..Circumstances::default()
     };
     policies.decide(&access::Request { principal, action, resource, circumstances: &circumstances })
@@ -109,8 +120,7 @@ pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bo
     let policies = app.policies.of(app, caller.org, acting.policies_position).await?;
     let area = action.resource().area();
     let (principal, resource) = (acting.principal(area), collection(acting, area));
-    Ok(weigh(app, &policies, &caller.scope, caller.second_factor, action, principal, &resource)
-        .allowed)
+    Ok(weigh(app, &policies, &caller.scope, caller.presence, action, principal, &resource).allowed)
 }
 
 /// What the operation of the request asks for.
@@ -193,12 +203,20 @@ fn refusal(action: Action, decision: &Decision) -> Problem {
     if action.resource().area() == Area::Platform {
         return platform_only();
     }
+    if decision.determining.iter().any(|policy| is_about_impersonation(policy)) {
+        let detail = "this is left to whom the account is of, and an operator acts in their place";
+        return Problem::new(Code::ImpersonationForbidden, detail);
+    }
     let detail = match decision.determining.first() {
         Some(PolicyRef::BuiltIn(policy)) => format!("`{action}` is refused by `{policy}`"),
         Some(PolicyRef::Organization(policy)) => format!("`{action}` is refused by {policy}"),
         None => format!("`{action}` is allowed by no policy"),
     };
     Problem::new(Code::Forbidden, detail)
+}
+
+fn is_about_impersonation(policy: &PolicyRef) -> bool {
+    matches!(policy, PolicyRef::BuiltIn(id) if id.starts_with("boundary/impersonation-"))
 }
 
 pub(super) fn platform_only() -> Problem {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use poem::Request;
 
-use super::{By, Caller, decision};
+use super::{By, Caller, Presence, decision};
 use crate::{
     charge,
     frame::Scope,
@@ -40,7 +40,15 @@ pub(super) async fn authenticate(
         return Err(Problem::not_found());
     }
     let policies = app.policies.of(app, org, key.acting.policies_position).await?;
-    decision::decide(app, &policies, request, route, scope, &key.acting, false).await?;
+    decision::decide(app, &policies, request, route, scope, &key.acting, Presence::default())
+        .await?;
     let scope = Arc::clone(scope);
-    Ok(Caller { org, by: By::Key(key), session: None, second_factor: false, scope })
+    Ok(Caller {
+        org,
+        by: By::Key(key),
+        session: None,
+        presence: Presence::default(),
+        operator: None,
+        scope,
+    })
 }

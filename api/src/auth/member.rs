@@ -61,11 +61,12 @@ pub(super) async fn authenticate(
     }
     let wanted = wanted(request, route, person.organization)?;
     let member = app.members.find(app, person.user, wanted).await?;
-    let (org, second_factor) = (member.acting.org, person.second_factor);
+    let (org, presence) = (member.acting.org, person.presence());
     let policies = app.policies.of(app, org, member.acting.policies_position).await?;
-    decision::decide(app, &policies, request, route, scope, &member.acting, second_factor).await?;
+    decision::decide(app, &policies, request, route, scope, &member.acting, presence).await?;
     let (by, session) = (By::Member(member), person.session);
-    Ok(Caller { org, by, session, second_factor, scope: Arc::clone(scope) })
+    let (operator, scope) = (person.operator, Arc::clone(scope));
+    Ok(Caller { org, by, session, presence, operator, scope })
 }
 
 /// The path says it, else the header, else the token.

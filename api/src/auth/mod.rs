@@ -13,7 +13,7 @@ mod valid;
 
 use std::sync::Arc;
 
-use domain::ids::{OrganizationId, SessionId, UserId};
+use domain::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use journal::{Actor, Context};
 use poem::{Request, RequestBody, Result, http::header};
 use poem_openapi::{
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 pub(crate) use acting::Acting;
 pub(crate) use cache::KeyCache;
-pub(crate) use decision::{asked, decide_own, may, note_operation};
+pub(crate) use decision::{Presence, asked, decide_own, may, note_operation};
 pub(crate) use member::{ValidMember, role};
 pub(crate) use members::MemberCache;
 pub(crate) use platform::PlatformCaller;
@@ -53,8 +53,9 @@ pub(crate) struct Caller {
     pub by: By,
     /// Of a member who has signed in.
     pub session: Option<SessionId>,
-    /// Whether they gave a second factor when they signed in. A key has none.
-    pub second_factor: bool,
+    pub presence: Presence,
+    /// The key of the platform whose owner acts as the member.
+    pub operator: Option<ApiKeyId>,
     pub scope: Arc<Scope>,
 }
 
@@ -89,7 +90,7 @@ impl Caller {
     pub fn open_stream(&self, app: &App) -> Result<Slot, Problem> {
         let (key, ends_in) = match &self.by {
             By::Key(key) => (Some(key.row.key_id), key.ends_in(app.journal.clock().now())),
-            By::Member(_) => (None, None),
+            By::Member(_) => (self.operator, None),
         };
         let (org, user, session) = (self.org, self.user(), self.session);
         app.streams.take(self.id(), Holder { org, user, key, session, ends_in })
@@ -103,9 +104,10 @@ impl Caller {
     }
 
     pub fn actor(&self) -> Actor {
-        match &self.by {
-            By::Key(key) => Actor::ApiKey(key.row.key_id),
-            By::Member(member) => Actor::User(member.user),
+        match (&self.by, self.operator) {
+            (By::Key(key), _) => Actor::ApiKey(key.row.key_id),
+            (By::Member(_), Some(operator)) => Actor::ApiKey(operator),
+            (By::Member(member), None) => Actor::User(member.user),
         }
     }
 
@@ -122,6 +124,9 @@ impl Caller {
         let mut context = Context::new(self.org, self.actor(), correlation_id);
         context.metadata = self.scope.metadata();
         context.origin = Some(self.scope.origin(None));
+        if let (By::Member(member), Some(_)) = (&self.by, self.operator) {
+            context.on_behalf_of = Some(Actor::User(member.user));
+        }
         context
     }
 }

@@ -11,6 +11,7 @@ pub enum Code {
     Forbidden,
     AccountSuspended,
     SecondFactorNeeded,
+    ImpersonationForbidden,
     PlatformOnly,
     OrganizationRequired,
     OrganizationArchived,
@@ -43,7 +44,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -52,6 +53,7 @@ impl Code {
         Self::Forbidden,
         Self::AccountSuspended,
         Self::SecondFactorNeeded,
+        Self::ImpersonationForbidden,
         Self::PlatformOnly,
         Self::OrganizationRequired,
         Self::OrganizationArchived,
@@ -93,6 +95,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::AccountSuspended => "account-suspended",
             Self::SecondFactorNeeded => "second-factor-needed",
+            Self::ImpersonationForbidden => "impersonation-forbidden",
             Self::PlatformOnly => "platform-only",
             Self::OrganizationRequired => "organization-required",
             Self::OrganizationArchived => "organization-archived",
@@ -135,6 +138,7 @@ impl Code {
             Self::Forbidden
             | Self::PlatformOnly
             | Self::AccountSuspended
+            | Self::ImpersonationForbidden
             | Self::OrganizationSuspended
             | Self::SecondFactorNeeded
             | Self::CsrfRefused
@@ -175,6 +179,7 @@ impl Code {
             Self::Forbidden => "The policies do not allow this",
             Self::CsrfRefused => "The page that made the request is not known to be ours",
             Self::AddressBlocked => "Requests from this address are not taken",
+            Self::ImpersonationForbidden => "An operator who acts as somebody may not do this",
             Self::PlatformOnly => "Only a key of the platform may do this",
             Self::OrganizationRequired => "It is not said in which organisation to act",
             Self::OrganizationArchived => "The organisation is archived",
@@ -224,6 +229,7 @@ impl Code {
             Self::SecondFactorNeeded => {
                 "Sign in with a second factor; set one up at `/v1/users/me/totp` or `/v1/users/me/passkeys`."
             }
+            Self::ImpersonationForbidden => "It is left to whom the account is of.",
             Self::PlatformOnly => {
                 "Use a key that the operator issued with `millrace keys issue --platform`."
             }

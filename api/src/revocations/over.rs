@@ -37,7 +37,11 @@ impl Over {
                 Event::Session(SessionEvent::Ended { .. }) => {
                     over.extend(recorded.aggregate_id.parse().map(Self::Session));
                 }
-                Event::Session(SessionEvent::Started { .. } | SessionEvent::Refreshed { .. })
+                Event::Session(
+                    SessionEvent::Started { .. }
+                    | SessionEvent::ImpersonationStarted { .. }
+                    | SessionEvent::Refreshed { .. },
+                )
                 | Event::AddressBlock(_)
                 | Event::Audit(_)
                 | Event::Factor(_)
@@ -73,7 +77,10 @@ impl Over {
             Self::Session(session) => {
                 desk.inspect(|desk| desk.forget(session));
             }
-            Self::Key(id) => app.keys.forget(|key| key.row.key_id == id),
+            Self::Key(id) => {
+                desk.inspect(|desk| desk.forget_operator(id));
+                app.keys.forget(|key| key.row.key_id == id);
+            }
             Self::Member(org, user) => {
                 app.members.forget(user);
                 app.keys.forget(|key| key.row.org == org && key.row.issuer == Some(user));

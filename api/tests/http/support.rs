@@ -220,9 +220,23 @@ impl Server {
 
     /// An organisation with a key of the platform.
     pub async fn operator(&self) -> Tenant {
-        let tenant = tenant(&self.journal, "platform", true).await;
+        self.operator_named("platform").await
+    }
+
+    /// Another one, whose organisation has this slug.
+    pub async fn operator_named(&self, slug: &str) -> Tenant {
+        let tenant = tenant(&self.journal, slug, true).await;
         self.until_known().await;
         tenant
+    }
+
+    /// As the command line does it.
+    pub async fn revokes_operator(&self, operator: &Tenant) {
+        let context = Context::new(operator.org, Actor::Operator, SystemClock.new_id());
+        let (key_id, now) = (operator.key_id, SystemClock.now());
+        let command = OrganizationCommand::RevokeApiKey { key_id, now };
+        let id = operator.org.to_string();
+        self.journal.execute::<Organization>(&context, &id, command).await.unwrap();
     }
 
     /// Until the view holds everything that is in the log.

@@ -17,6 +17,9 @@ pub struct AccessClaims {
     /// What the token is narrowed to, divided by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Who acts as the person, where it is not they themselves (RFC 8693, section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<ActorClaim>,
     /// How the person proved who they are (RFC 8176), such as `pwd`, `otp` and `mfa`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
@@ -26,4 +29,10 @@ pub struct AccessClaims {
     pub nbf: i64,
     pub exp: i64,
     pub jti: String,
+}
+
+/// Who acts in somebody's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorClaim {
+    pub sub: String,
 }

@@ -5,7 +5,7 @@ mod claims;
 mod signing_keys;
 mod verifier;
 
-pub use claims::AccessClaims;
+pub use claims::{AccessClaims, ActorClaim};
 pub use signing_keys::{KeysFormError, SigningKeys};
 pub use verifier::{AccessVerifier, MAX_LEEWAY_SECONDS};
 

@@ -29,6 +29,7 @@ fn claims() -> AccessClaims {
         sid: "session_1".to_owned(),
         roles: vec!["owner".to_owned()],
         scope: None,
+        act: None,
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
         auth_time: NOW,
         iat: NOW,

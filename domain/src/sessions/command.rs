@@ -1,5 +1,9 @@
-use super::{EndReason, IDLE_LIFE, Proof, Session, SessionEvent};
-use crate::{Decision, Pii, Timestamp, ids::UserId};
+use super::{EndReason, IDLE_LIFE, LONGEST_IMPERSONATION, Proof, Session, SessionEvent};
+use crate::{
+    Decision, Pii, Timestamp,
+    ids::UserId,
+    reason::{MAX_REASON_CHARS, is_reason},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartSession {
@@ -14,8 +18,20 @@ pub struct StartSession {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impersonate {
+    pub user_id: UserId,
+    pub epoch: u32,
+    /// The operator, as the events that come of it name them.
+    pub operator: String,
+    pub reason: Pii<String>,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionCommand {
     Start(Box<StartSession>, Timestamp),
+    /// An operator acts as the person for a while.
+    Impersonate(Box<Impersonate>, Timestamp),
     /// Uses up the token with the first hash. When it was used up before, the session ends, which is a
     /// success too: whoever asks looks at the state.
     Refresh {
@@ -38,6 +54,10 @@ pub enum SessionError {
     Over,
     #[error("the refresh token is not one of this session")]
     UnknownToken,
+    #[error("a reason has 1 to {MAX_REASON_CHARS} characters, none of them a control character")]
+    Reason,
+    #[error("it lasts at most {} minutes", LONGEST_IMPERSONATION.num_minutes())]
+    Life,
 }
 
 pub(super) fn decide(
@@ -63,6 +83,9 @@ pub(super) fn decide(
                 expires_at: now + IDLE_LIFE,
             }))
         }
+        SessionCommand::Impersonate(impersonate, now) => {
+            begin_impersonation(session, *impersonate, now)
+        }
         SessionCommand::Refresh { token_hash, next_hash, now } => {
             refresh(session, &token_hash, next_hash, now)
         }
@@ -72,6 +95,31 @@ pub(super) fn decide(
             (Some(_), None) => Ok(ended(EndReason::LoggedOut, now)),
         },
     }
+}
+
+fn begin_impersonation(
+    session: &Session,
+    impersonate: Impersonate,
+    now: Timestamp,
+) -> Result<Decision<SessionEvent>, SessionError> {
+    let Impersonate { user_id, epoch, operator, reason, expires_at } = impersonate;
+    if session.user.is_some() {
+        return Err(SessionError::Exists);
+    }
+    if !reason.as_plain().is_none_or(|reason| is_reason(reason)) {
+        return Err(SessionError::Reason);
+    }
+    if expires_at <= now || expires_at > now + LONGEST_IMPERSONATION {
+        return Err(SessionError::Life);
+    }
+    Ok(Decision::one(SessionEvent::ImpersonationStarted {
+        user_id,
+        epoch,
+        operator,
+        reason,
+        started_at: now,
+        expires_at,
+    }))
 }
 
 fn refresh(

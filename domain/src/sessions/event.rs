@@ -27,6 +27,18 @@ pub enum SessionEvent {
         started_at: Timestamp,
         expires_at: Timestamp,
     },
+    /// An operator acts as the person, without a refresh token.
+    ImpersonationStarted {
+        user_id: UserId,
+        /// Of the user's sessions, as above.
+        epoch: u32,
+        /// Who it is, as the events that come of it name them: `api_key:<id>`.
+        operator: String,
+        /// In the operator's words.
+        reason: Pii<String>,
+        started_at: Timestamp,
+        expires_at: Timestamp,
+    },
     Refreshed {
         /// Counts the refresh tokens of the session, from 1.
         generation: u32,
@@ -92,6 +104,11 @@ pub enum EndReason {
 pub const EVENT_TYPES: &[EventType] = &[
     EventType { name: "session.started", version: 1, about: "Somebody signed in." },
     EventType {
+        name: "session.impersonation_started",
+        version: 1,
+        about: "An operator acts as the person for a while.",
+    },
+    EventType {
         name: "session.refreshed",
         version: 1,
         about: "The session goes on with a new refresh token; the former one is used up.",
@@ -112,6 +129,7 @@ impl cqrs_es::DomainEvent for SessionEvent {
     fn event_type(&self) -> String {
         match self {
             Self::Started { .. } => "session.started",
+            Self::ImpersonationStarted { .. } => "session.impersonation_started",
             Self::Refreshed { .. } => "session.refreshed",
             Self::Ended { .. } => "session.ended",
         }

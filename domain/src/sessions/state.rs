@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ADDRESS, CLIENT, EndReason, Proof, REMEMBERED_TOKENS, SessionCommand, SessionError,
+    ADDRESS, CLIENT, EndReason, Proof, REASON, REMEMBERED_TOKENS, SessionCommand, SessionError,
     SessionEvent, command,
 };
 use crate::{Decide, Decision, PersonalField, Timestamp, ids::UserId};
@@ -57,6 +57,14 @@ impl Decide for Session {
                 self.started_at = Some(*started_at);
                 self.expires_at = Some(*expires_at);
             }
+            SessionEvent::ImpersonationStarted {
+                user_id, epoch, started_at, expires_at, ..
+            } => {
+                self.user = Some(*user_id);
+                self.epoch = *epoch;
+                self.started_at = Some(*started_at);
+                self.expires_at = Some(*expires_at);
+            }
             SessionEvent::Refreshed { generation, token_hash, expires_at, .. } => {
                 let used = std::mem::replace(&mut self.token_hash, token_hash.clone());
                 self.used_hashes.push_back(used);
@@ -83,6 +91,9 @@ impl Decide for Session {
                 if let Some(value) = address {
                     visit(PersonalField { subject, name: ADDRESS, value });
                 }
+            }
+            SessionEvent::ImpersonationStarted { user_id, reason, .. } => {
+                visit(PersonalField { subject: user_id.uuid(), name: REASON, value: reason });
             }
             SessionEvent::Refreshed { .. } | SessionEvent::Ended { .. } => {}
         }

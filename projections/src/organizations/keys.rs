@@ -106,6 +106,21 @@ pub async fn key_by_secret_hash(
     Ok(row.as_ref().map(found).transpose()?)
 }
 
+/// Whether it is a key of the platform that can still be used. It has no scope: the platform is none's.
+pub async fn is_platform_key(
+    view: &View,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<bool, QueryError> {
+    let query = format!(
+        "SELECT EXISTS (SELECT FROM {}.api_keys WHERE key_id = $1 AND platform
+             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2))",
+        view.schema()
+    );
+    let query = sqlx::query_scalar(&query).bind(id.uuid()).bind(now);
+    Ok(query.fetch_one(&view.pool).await?)
+}
+
 /// One API key; none when the organisation has no such key.
 pub async fn key(
     scope: TenantScope,

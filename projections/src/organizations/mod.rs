@@ -4,8 +4,7 @@
 //! and by the hash of its secret, `policies`, by organisation, `invitations`, by organisation and by
 //! address, and `suspended_users`.
 //! Folded from the events of organisations, and of users for their suspension. When a key was last used is
-//! no event; it lies in
-//! a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
+//! no event; it lies in a table beside the log, `api_key_uses`. A rebuild reads every event of the log once.
 
 mod invitations;
 mod invitations_store;
@@ -24,7 +23,9 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 pub use invitations::{InvitationRow, invitation, invitations, invited, with_expired_invitations};
-pub use keys::{ApiKeyRow, FoundKey, Hold, key, key_by_secret_hash, keys, keys_of};
+pub use keys::{
+    ApiKeyRow, FoundKey, Hold, is_platform_key, key, key_by_secret_hash, keys, keys_of,
+};
 pub use members::{
     MemberRow, Membership, Standing, member, members, memberships, policies_position,
 };

@@ -15,7 +15,7 @@ pub use query::{SessionRow, count, is_alive, list};
 use crate::{event::LogEvent, fault::Fault, projection::Projection};
 
 pub const NAME: &str = "sessions";
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 pub(crate) struct Sessions;
 

@@ -8,6 +8,8 @@ pub struct SessionRow {
     pub session: SessionId,
     pub client: Option<Pii<String>>,
     pub address: Option<Pii<String>>,
+    /// The operator who acts in it, if one does.
+    pub operator: Option<String>,
     pub started_at: Timestamp,
     pub refreshed_at: Timestamp,
     pub expires_at: Timestamp,
@@ -56,7 +58,7 @@ pub async fn list(
 ) -> Result<Vec<SessionRow>, QueryError> {
     let from = alive(view.schema());
     let query = format!(
-        "SELECT s.session_id, s.client, s.address, s.started_at, s.refreshed_at, s.expires_at
+        "SELECT s.session_id, s.client, s.address, s.operator, s.started_at, s.refreshed_at, s.expires_at
          {from} ORDER BY s.session_id DESC LIMIT $3"
     );
     let rows = sqlx::query(&query)
@@ -73,6 +75,7 @@ fn session(row: &PgRow) -> Result<SessionRow, sqlx::Error> {
         session: SessionId::from_uuid(row.try_get("session_id")?),
         client: personal(row, "client")?,
         address: personal(row, "address")?,
+        operator: row.try_get("operator")?,
         started_at: row.try_get("started_at")?,
         refreshed_at: row.try_get("refreshed_at")?,
         expires_at: row.try_get("expires_at")?,

@@ -7,6 +7,8 @@ CREATE TABLE sessions (
     epoch integer NOT NULL,
     client text,
     address text,
+    -- The operator who acts in it, if one does.
+    operator text,
     started_at timestamptz NOT NULL,
     refreshed_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,

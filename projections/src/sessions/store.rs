@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    event::{LogEvent, sealed},
+    event::{LogEvent, sealed, storable},
     fault::Fault,
 };
 
@@ -27,6 +27,7 @@ struct Started {
     epoch: i32,
     client: Option<String>,
     address: Option<String>,
+    operator: Option<String>,
     at: Timestamp,
     expires_at: Timestamp,
 }
@@ -67,10 +68,22 @@ impl Batch {
                     epoch: *epoch as i32,
                     client: client.as_ref().and_then(sealed),
                     address: address.as_ref().and_then(sealed),
+                    operator: None,
                     at: *started_at,
                     expires_at: *expires_at,
                 });
             }
+            SessionEvent::ImpersonationStarted {
+                epoch, operator, started_at, expires_at, ..
+            } => self.started.push(Started {
+                key,
+                epoch: *epoch as i32,
+                client: None,
+                address: None,
+                operator: Some(storable(operator)),
+                at: *started_at,
+                expires_at: *expires_at,
+            }),
             SessionEvent::Refreshed { refreshed_at, expires_at, .. } => {
                 self.refreshed.insert(key, (*refreshed_at, *expires_at));
             }
@@ -114,11 +127,12 @@ async fn write_started(
     }
     let query = format!(
         "INSERT INTO {schema}.sessions
-             (org_id, session_id, epoch, client, address, started_at, refreshed_at, expires_at)
-         SELECT g.org_id, g.id, g.epoch, g.client, g.address, g.at, g.at, g.expires_at
+             (org_id, session_id, epoch, client, address, operator, started_at, refreshed_at,
+              expires_at)
+         SELECT g.org_id, g.id, g.epoch, g.client, g.address, g.operator, g.at, g.at, g.expires_at
          FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[],
-                     $6::timestamptz[], $7::timestamptz[])
-             AS g(org_id, id, epoch, client, address, at, expires_at)"
+                     $6::timestamptz[], $7::timestamptz[], $8::text[])
+             AS g(org_id, id, epoch, client, address, at, expires_at, operator)"
     );
     sqlx::query(&query)
         .bind(rows.iter().map(|row| row.key.0).collect::<Vec<_>>())
@@ -128,6 +142,7 @@ async fn write_started(
         .bind(rows.iter().map(|row| row.address.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.at).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.expires_at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.operator.as_deref()).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

@@ -116,7 +116,7 @@ fn identity(
         let detail = "the account has a second factor, which the token does not tell of; sign in";
         return Err(refused(detail.to_owned()));
     }
-    Ok(Identity { user: known.user, session: None, second_factor, organization })
+    Ok(Identity { user: known.user, session: None, second_factor, organization, operator: None })
 }
 
 /// A token of the same second may be from before.

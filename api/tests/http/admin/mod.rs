@@ -1,5 +1,6 @@
 //! What operators do about people and organisations.
 
+mod impersonation;
 mod search;
 mod suspension;
 
