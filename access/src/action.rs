@@ -93,6 +93,7 @@ actions! {
     AuthRefresh = "auth:refresh" on Auth, "renew a session with its refresh token";
     AuthSignOut = "auth:sign_out" on Auth, "sign out";
     AuthVerify = "auth:verify" on Auth, "prove that an email address is theirs";
+    AuthReportLeak = "auth:report_leak" on Auth, "report the secret of a key that leaked";
     AuthRecover = "auth:recover" on Auth, "recover an account whose password is lost";
 
     HealthRead = "health:read" on Health, "ask whether the service is well";

@@ -68,7 +68,7 @@ type Apis = (
     accounts::SecondFactors,
     accounts::Profile,
     organizations::Apis,
-    (address_blocks::AddressBlocks, limiter::Limiter, admin::Apis),
+    (address_blocks::AddressBlocks, limiter::Limiter, admin::Apis, api_keys::LeakedKeys),
 );
 
 /// Serves on the listener until told to stop. Then live streams end at once, and open requests
@@ -96,6 +96,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
             address_blocks::AddressBlocks { app: app.clone() },
             limiter::Limiter { app: app.clone() },
             admin::apis(&app),
+            api_keys::LeakedKeys { app: app.clone() },
         ),
     );
     let resources = document::described(apis).into_endpoint();

@@ -21,6 +21,7 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("get_api_key", Action::KeysRead),
     ("rotate_api_key", Action::KeysUpdate),
     ("revoke_api_key", Action::KeysRevoke),
+    ("report_leaked_keys", Action::AuthReportLeak),
     ("add_policy", Action::PoliciesCreate),
     ("list_policies", Action::PoliciesRead),
     ("get_policy", Action::PoliciesRead),

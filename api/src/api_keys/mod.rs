@@ -4,6 +4,7 @@
 
 mod error;
 mod grant;
+mod leaked;
 mod model;
 mod receipt;
 
@@ -32,6 +33,7 @@ use crate::{
     read::{Freshness, Read, slice},
     state::App,
 };
+pub(crate) use leaked::LeakedKeys;
 use model::{KeyPage, KeyRequest, KeyView};
 use receipt::Shown;
 

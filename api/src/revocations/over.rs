@@ -135,7 +135,8 @@ fn of_organization(org: OrganizationId, event: &OrganizationEvent, over: &mut Ve
             );
         }
         OrganizationEvent::ApiKeyRotated { key_id, .. }
-        | OrganizationEvent::ApiKeyRevoked { key_id, .. } => over.push(Over::Key(*key_id)),
+        | OrganizationEvent::ApiKeyRevoked { key_id, .. }
+        | OrganizationEvent::ApiKeyLeaked { key_id, .. } => over.push(Over::Key(*key_id)),
         OrganizationEvent::Created { .. }
         | OrganizationEvent::Renamed { .. }
         | OrganizationEvent::SlugChanged { .. }

@@ -98,6 +98,7 @@ async fn every_operation_but_those_of_health_and_of_signing_in_needs_a_key() {
         "log_in",
         "log_in_by_passkey",
         "refresh_session",
+        "report_leaked_keys",
         "sign_up",
         "verify_email",
     ];

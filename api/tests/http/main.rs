@@ -15,6 +15,7 @@ mod events;
 mod fuzz;
 mod isolation;
 mod keys;
+mod leaks;
 mod limits;
 mod logs;
 mod operations;

@@ -126,6 +126,12 @@ pub enum OrganizationCommand {
         key_id: ApiKeyId,
         now: Timestamp,
     },
+    /// By whoever knows its secret.
+    ReportLeakedKey {
+        key_id: ApiKeyId,
+        found_at: Option<String>,
+        now: Timestamp,
+    },
     /// Whether the policy is one is known to whoever gives the command.
     AddPolicy {
         policy_id: PolicyId,
@@ -161,6 +167,9 @@ pub(super) fn decide(state: &Organization, command: OrganizationCommand) -> Deci
         }
         // A secret that leaked is stopped whatever the organisation is.
         Command::RevokeApiKey { key_id, now } => keys::revoke(state, key_id, now),
+        Command::ReportLeakedKey { key_id, found_at, now } => {
+            keys::leaked(state, key_id, found_at, now)
+        }
         Command::Suspend { reason, now } => settings::suspend(state, reason, now),
         Command::Unsuspend { now } => Ok(settings::unsuspend(state, now)),
         _ if state.suspended => Err(OrganizationError::Suspended),

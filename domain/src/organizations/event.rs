@@ -167,6 +167,14 @@ pub enum OrganizationEvent {
         key_id: ApiKeyId,
         revoked_at: Timestamp,
     },
+    /// Somebody who need not be known showed its secret. It is revoked with it.
+    ApiKeyLeaked {
+        key_id: ApiKeyId,
+        /// Where they say that it was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found_at: Option<String>,
+        reported_at: Timestamp,
+    },
     PolicyAdded {
         policy_id: PolicyId,
         /// As it was written.
@@ -302,6 +310,11 @@ pub const EVENT_TYPES: &[EventType] = &[
         about: "An API key was revoked and is refused from now on.",
     },
     EventType {
+        name: "organization.api_key_leaked",
+        version: 1,
+        about: "Somebody found the secret of an API key, which was revoked.",
+    },
+    EventType {
         name: "organization.policy_added",
         version: 1,
         about: "A policy holds from now on, beside those of the house.",
@@ -344,6 +357,7 @@ impl cqrs_es::DomainEvent for OrganizationEvent {
             Self::ApiKeyIssued { .. } => "organization.api_key_issued",
             Self::ApiKeyRotated { .. } => "organization.api_key_rotated",
             Self::ApiKeyRevoked { .. } => "organization.api_key_revoked",
+            Self::ApiKeyLeaked { .. } => "organization.api_key_leaked",
             Self::PolicyAdded { .. } => "organization.policy_added",
             Self::PolicyChanged { .. } => "organization.policy_changed",
             Self::PolicyRemoved { .. } => "organization.policy_removed",

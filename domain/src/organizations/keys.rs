@@ -126,3 +126,17 @@ pub(super) fn revoke(state: &Organization, key_id: ApiKeyId, now: Timestamp) -> 
         }
     }
 }
+
+pub(super) fn leaked(
+    state: &Organization,
+    key_id: ApiKeyId,
+    found_at: Option<String>,
+    now: Timestamp,
+) -> Decided {
+    let revoked = match revoke(state, key_id, now)? {
+        Decision::Accept(revoked) => revoked,
+        Decision::AlreadyApplied => return Ok(Decision::AlreadyApplied),
+    };
+    let leaked = OrganizationEvent::ApiKeyLeaked { key_id, found_at, reported_at: now };
+    Ok(Decision::Accept([leaked].into_iter().chain(revoked).collect()))
+}

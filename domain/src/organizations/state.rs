@@ -101,7 +101,7 @@ impl Decide for Organization {
             OrganizationEvent::ApiKeyIssued { key_id, .. } => {
                 self.keys.insert(key_id.to_string(), true);
             }
-            OrganizationEvent::ApiKeyRotated { .. } => {}
+            OrganizationEvent::ApiKeyRotated { .. } | OrganizationEvent::ApiKeyLeaked { .. } => {}
             OrganizationEvent::ApiKeyRevoked { key_id, .. } => {
                 self.keys.insert(key_id.to_string(), false);
             }
@@ -144,6 +144,7 @@ impl Decide for Organization {
             | OrganizationEvent::ApiKeyIssued { .. }
             | OrganizationEvent::ApiKeyRotated { .. }
             | OrganizationEvent::ApiKeyRevoked { .. }
+            | OrganizationEvent::ApiKeyLeaked { .. }
             | OrganizationEvent::PolicyAdded { .. }
             | OrganizationEvent::PolicyChanged { .. }
             | OrganizationEvent::PolicyRemoved { .. } => Vec::new(),

@@ -98,7 +98,8 @@ impl Batch {
             | OrganizationEvent::InvitationEnded { .. } => self.invitations.fold(org, event),
             OrganizationEvent::ApiKeyIssued { .. }
             | OrganizationEvent::ApiKeyRotated { .. }
-            | OrganizationEvent::ApiKeyRevoked { .. } => self.keys.fold(org, event),
+            | OrganizationEvent::ApiKeyRevoked { .. }
+            | OrganizationEvent::ApiKeyLeaked { .. } => self.keys.fold(org, event),
             OrganizationEvent::PolicyAdded { .. }
             | OrganizationEvent::PolicyChanged { .. }
             | OrganizationEvent::PolicyRemoved { .. } => {

@@ -5,6 +5,14 @@ use crate::secrets::rule::Rule;
 /// Payment, messaging, monitoring and model services.
 pub const RULES: &[Rule] = &[
     Rule::new(
+        "millrace-api-key",
+        "Millrace API key",
+        &["mr_"],
+        r"\b(mr_[A-Za-z0-9_-]{43})(?:[^A-Za-z0-9_-]|$)",
+    )
+    .severity(Critical)
+    .revoke("by `POST /v1/keys/leaked` with the key itself, or by `DELETE /v1/keys/{id}`"),
+    Rule::new(
         "slack-token",
         "Slack token",
         &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxo-", "xapp-"],

@@ -116,6 +116,7 @@ fn services() -> Samples {
         samples.push((rule, format!("{before}{value}{after}"), value));
     };
     let slack = format!("xo{}-{}-{}-{}", "xb", digits(12), digits(12), mixed(24, 39));
+    sample("millrace-api-key", "MILLRACE_KEY=", format!("m{}{}", "r_", mixed(43, 61)), "");
     sample("slack-token", "t ", slack, "");
     let hook = format!(
         "https://hooks.{}.com/services/T{}/B{}/{}",
