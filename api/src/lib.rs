@@ -17,6 +17,7 @@ mod dead_letters;
 mod document;
 mod done;
 mod events;
+mod explain;
 mod frame;
 mod health;
 mod ids;
@@ -56,7 +57,7 @@ type Apis = (
     scans::Scans,
     events::Events,
     api_keys::ApiKeys,
-    policies::Policies,
+    (policies::Policies, explain::Explain),
     audit::AuditLog,
     audit::AuditSinks,
     dead_letters::DeadLetters,
@@ -80,7 +81,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         scans::Scans { app: app.clone() },
         events::Events { app: app.clone() },
         api_keys::ApiKeys { app: app.clone() },
-        policies::Policies { app: app.clone() },
+        (policies::Policies { app: app.clone() }, explain::Explain { app: app.clone() }),
         audit::AuditLog { app: app.clone() },
         audit::AuditSinks { app: app.clone() },
         dead_letters::DeadLetters { app: app.clone() },

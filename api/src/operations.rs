@@ -22,6 +22,7 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("rotate_api_key", Action::KeysUpdate),
     ("revoke_api_key", Action::KeysRevoke),
     ("report_leaked_keys", Action::AuthReportLeak),
+    ("explain_access", Action::AccessExplain),
     ("add_policy", Action::PoliciesCreate),
     ("list_policies", Action::PoliciesRead),
     ("get_policy", Action::PoliciesRead),

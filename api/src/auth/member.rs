@@ -90,7 +90,7 @@ fn wanted(
 }
 
 /// A place in an organisation as decisions know it.
-pub(super) fn place(org: OrganizationId, standing: &Standing) -> access::Member {
+pub(crate) fn place(org: OrganizationId, standing: &Standing) -> access::Member {
     access::Member {
         organization: org.to_string(),
         role: role(standing.role),

@@ -23,10 +23,10 @@ use poem_openapi::{
 use projections::{Reach, TenantScope};
 use uuid::Uuid;
 
-pub(crate) use acting::Acting;
+pub(crate) use acting::{Acting, Condition};
 pub(crate) use cache::KeyCache;
 pub(crate) use decision::{Presence, asked, decide_own, may, note_operation};
-pub(crate) use member::{ValidMember, role};
+pub(crate) use member::{ValidMember, place, role};
 pub(crate) use members::MemberCache;
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};

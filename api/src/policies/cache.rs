@@ -2,11 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use access::{Policies, Policy};
 use domain::ids::OrganizationId;
-use projections::{
-    TenantScope,
-    organizations::{self, PolicyRow},
-};
+use projections::{TenantScope, organizations};
 use quick_cache::{Weighter, sync::Cache};
+use serde_json::Value;
 
 use crate::{
     problem::{Code, Problem},
@@ -65,22 +63,29 @@ impl PolicyCache {
 async fn load(app: &App, organization: OrganizationId) -> Result<Arc<Policies>, Problem> {
     let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
     let rows = organizations::all_policies(TenantScope(organization), &view).await?;
+    compile(rows.into_iter().map(|row| (row.id.to_string(), row.policy)).collect())
+        .await
+        .map(Arc::new)
+}
+
+/// Policies of an organisation, each under its id, with those of the house.
+pub(crate) async fn compile(own: Vec<(String, Value)>) -> Result<Policies, Problem> {
     // Not where it holds up other requests.
-    match tokio::task::spawn_blocking(|| compile(rows)).await {
-        Ok(compiled) => compiled.map(Arc::new),
+    match tokio::task::spawn_blocking(|| checked(own)).await {
+        Ok(compiled) => compiled,
         Err(aborted) => Err(Problem::internal(&aborted)),
     }
 }
 
 /// What was taken once and is refused today might be a deny, so that nothing is allowed without it.
-fn compile(rows: Vec<PolicyRow>) -> Result<Policies, Problem> {
-    let mut checked = Vec::with_capacity(rows.len());
-    for row in rows {
-        let policy = Policy::from_json(&row.policy).map_err(|faults| match faults.first() {
+fn checked(own: Vec<(String, Value)>) -> Result<Policies, Problem> {
+    let mut checked = Vec::with_capacity(own.len());
+    for (id, policy) in own {
+        let policy = Policy::from_json(&policy).map_err(|faults| match faults.first() {
             Some(fault) => Problem::internal(fault),
             None => Problem::new(Code::Internal, "a policy cannot be read"),
         })?;
-        checked.push((row.id.to_string(), policy));
+        checked.push((id, policy));
     }
     Policies::compile(checked).map_err(|error| Problem::internal(&error))
 }

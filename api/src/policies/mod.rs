@@ -21,7 +21,7 @@ use projections::{
 };
 use serde_json::Value;
 
-pub(crate) use cache::PolicyCache;
+pub(crate) use cache::{PolicyCache, compile};
 
 use crate::{
     auth::Caller,

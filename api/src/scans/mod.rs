@@ -314,7 +314,7 @@ async fn find(
     Ok((view, row.ok_or_else(Problem::not_found)?))
 }
 
-fn point(text: &str) -> Result<AsOf, Problem> {
+pub(crate) fn point(text: &str) -> Result<AsOf, Problem> {
     if let Ok(position) = text.parse() {
         return Ok(AsOf::Position(position));
     }

@@ -12,6 +12,7 @@ mod dead_letters;
 mod document;
 mod door;
 mod events;
+mod explain;
 mod fuzz;
 mod isolation;
 mod keys;

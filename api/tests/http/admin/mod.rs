@@ -13,18 +13,18 @@ use crate::{
 };
 
 /// Somebody in an organisation of their own, with a key that they issued.
-struct Member {
-    person: Person,
-    org: String,
-    key: String,
+pub struct Member {
+    pub person: Person,
+    pub org: String,
+    pub key: String,
 }
 
 impl Server {
-    async fn gives(&self, token: &str, path: &str, body: &Value) -> Answer {
+    pub async fn gives(&self, token: &str, path: &str, body: &Value) -> Answer {
         send(with_json(self.bare(Method::POST, path).bearer_auth(token), body)).await
     }
 
-    async fn with_organization(&self, email: &str, slug: &str) -> Member {
+    pub async fn with_organization(&self, email: &str, slug: &str) -> Member {
         let person = self.person(email).await;
         let body = json!({ "name": "Acme Works", "slug": slug });
         let made = self.gives(person.access(), "/v1/organizations", &body).await;
@@ -44,12 +44,12 @@ impl Server {
         member
     }
 
-    async fn operates(&self, operator: &Tenant, path: &str, body: &Value) -> Answer {
+    pub async fn operates(&self, operator: &Tenant, path: &str, body: &Value) -> Answer {
         self.gives(&operator.key, &format!("/v1/admin/{path}"), body).await
     }
 
     /// What an operator reads, once the views hold everything that is in the log.
-    async fn sees(&self, operator: &Tenant, path: &str) -> Value {
+    pub async fn sees(&self, operator: &Tenant, path: &str) -> Value {
         let head = self.journal.head().await.unwrap();
         let request = self.bare(Method::GET, &format!("/v1/admin/{path}"));
         let request = request.bearer_auth(&operator.key).header("millrace-min-position", head);

@@ -1,0 +1,207 @@
+use std::collections::BTreeMap;
+
+use domain::{
+    Timestamp,
+    ids::{ApiKeyId, OrganizationId, PolicyId, UserId},
+    organizations::{self, OrganizationEvent, Role},
+    users::{self, UserEvent, own_organization},
+};
+use journal::{Filter, Journal, Recorded};
+use projections::{organizations::Standing, scans::AsOf};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::model::Trace;
+use crate::{auth::Condition, problem::Problem};
+
+/// Events read at a time.
+const PAGE: u32 = 500;
+
+/// A fact, and the events that made it what it is.
+#[derive(Debug)]
+pub(super) struct Fact<T> {
+    pub value: T,
+    pub events: Vec<Trace>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct KeyFact {
+    pub scopes: Vec<String>,
+    pub issuer: Option<UserId>,
+    pub platform: bool,
+    pub expires_at: Option<Timestamp>,
+    pub revoked: bool,
+}
+
+/// An organisation as it was at a point of the log.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pub condition: Fact<Condition>,
+    /// Nothing where somebody is a member no longer.
+    pub members: BTreeMap<UserId, Fact<Option<Standing>>>,
+    pub keys: BTreeMap<ApiKeyId, Fact<KeyFact>>,
+    pub policies: BTreeMap<PolicyId, Fact<Option<Value>>>,
+    /// Of the last event that was taken up.
+    pub position: u64,
+    pub at: Option<Timestamp>,
+}
+
+impl<T: Default> Default for Fact<T> {
+    fn default() -> Self {
+        Self { value: T::default(), events: Vec::new() }
+    }
+}
+
+impl<T> Fact<T> {
+    fn becomes(&mut self, value: T, event: &Recorded) {
+        self.value = value;
+        self.events.push(event.into());
+    }
+}
+
+impl History {
+    pub async fn read(
+        journal: &Journal,
+        org: OrganizationId,
+        until: Option<AsOf>,
+    ) -> Result<Self, Problem> {
+        let aggregate = Some((organizations::TYPE, org.to_string()));
+        let filter = Filter { org: Some(org), aggregate, ..Filter::default() };
+        let mut history = Self::default();
+        each(journal, &filter, until, |recorded, event| history.fold(recorded, &event)).await?;
+        Ok(history)
+    }
+
+    fn fold(&mut self, recorded: &Recorded, event: &OrganizationEvent) {
+        (self.position, self.at) = (recorded.position, Some(recorded.recorded_at));
+        match event {
+            OrganizationEvent::Archived { .. } => {
+                self.condition(recorded, |condition| condition.archived = true);
+            }
+            OrganizationEvent::BroughtBack { .. } => {
+                self.condition(recorded, |condition| condition.archived = false);
+            }
+            OrganizationEvent::Suspended { .. } => {
+                self.condition(recorded, |condition| condition.suspended = true);
+            }
+            OrganizationEvent::Unsuspended { .. } => {
+                self.condition(recorded, |condition| condition.suspended = false);
+            }
+            OrganizationEvent::MemberJoined { user_id, role, permissions, .. }
+            | OrganizationEvent::MemberChanged { user_id, role, permissions, .. } => {
+                let standing = Standing { role: *role, permissions: permissions.clone() };
+                self.members.entry(*user_id).or_default().becomes(Some(standing), recorded);
+            }
+            OrganizationEvent::MemberRemoved { user_id, .. }
+            | OrganizationEvent::MemberLeft { user_id, .. } => {
+                self.members.entry(*user_id).or_default().becomes(None, recorded);
+            }
+            OrganizationEvent::Transferred { to, from, .. } => {
+                let former = from.map(|from| (from, Role::Admin));
+                for (user, role) in former.into_iter().chain([(*to, Role::Owner)]) {
+                    let member = self.members.entry(user).or_default();
+                    let permissions = member.value.take().map(|former| former.permissions);
+                    let permissions = permissions.unwrap_or_default();
+                    member.becomes(Some(Standing { role, permissions }), recorded);
+                }
+            }
+            OrganizationEvent::ApiKeyIssued {
+                key_id,
+                platform,
+                scopes,
+                expires_at,
+                issuer,
+                ..
+            } => {
+                let key = KeyFact {
+                    scopes: scopes.clone(),
+                    issuer: *issuer,
+                    platform: *platform,
+                    expires_at: *expires_at,
+                    revoked: false,
+                };
+                self.keys.entry(*key_id).or_default().becomes(key, recorded);
+            }
+            OrganizationEvent::ApiKeyRevoked { key_id, .. } => {
+                let key = self.keys.entry(*key_id).or_default();
+                key.value.revoked = true;
+                key.events.push(recorded.into());
+            }
+            OrganizationEvent::ApiKeyRotated { key_id, .. }
+            | OrganizationEvent::ApiKeyLeaked { key_id, .. } => {
+                self.keys.entry(*key_id).or_default().events.push(recorded.into());
+            }
+            OrganizationEvent::PolicyAdded { policy_id, policy, .. }
+            | OrganizationEvent::PolicyChanged { policy_id, policy, .. } => {
+                let policy = Some(policy.clone());
+                self.policies.entry(*policy_id).or_default().becomes(policy, recorded);
+            }
+            OrganizationEvent::PolicyRemoved { policy_id, .. } => {
+                self.policies.entry(*policy_id).or_default().becomes(None, recorded);
+            }
+            OrganizationEvent::Created { .. }
+            | OrganizationEvent::Renamed { .. }
+            | OrganizationEvent::SlugChanged { .. }
+            | OrganizationEvent::LogoChanged { .. }
+            | OrganizationEvent::BillingContactSet { .. }
+            | OrganizationEvent::BillingContactRemoved { .. }
+            | OrganizationEvent::InvitationMade { .. }
+            | OrganizationEvent::InvitationResent { .. }
+            | OrganizationEvent::InvitationAccepted { .. }
+            | OrganizationEvent::InvitationDeclined { .. }
+            | OrganizationEvent::InvitationEnded { .. } => {}
+        }
+    }
+
+    fn condition(&mut self, recorded: &Recorded, change: impl FnOnce(&mut Condition)) {
+        change(&mut self.condition.value);
+        self.condition.events.push(recorded.into());
+    }
+}
+
+/// Whether the account was suspended.
+pub(super) async fn suspension(
+    journal: &Journal,
+    user: UserId,
+    until: Option<AsOf>,
+) -> Result<Fact<bool>, Problem> {
+    let filter = Filter {
+        org: Some(own_organization(user)),
+        aggregate: Some((users::TYPE, user.to_string())),
+        event_types: ["user.suspended", "user.unsuspended"].map(str::to_owned).to_vec(),
+    };
+    let mut suspended = Fact::default();
+    each(journal, &filter, until, |recorded, event| {
+        suspended.becomes(matches!(event, UserEvent::Suspended { .. }), recorded);
+    })
+    .await?;
+    Ok(suspended)
+}
+
+async fn each<E: DeserializeOwned>(
+    journal: &Journal,
+    filter: &Filter,
+    until: Option<AsOf>,
+    mut take: impl FnMut(&Recorded, E),
+) -> Result<(), Problem> {
+    let mut after = 0;
+    loop {
+        let page = journal.read(after, filter, PAGE).await?;
+        for recorded in &page {
+            let reached = match until {
+                None => true,
+                Some(AsOf::Position(last)) => recorded.position <= last,
+                Some(AsOf::Time(last)) => recorded.recorded_at <= last,
+            };
+            if !reached {
+                return Ok(());
+            }
+            let events = recorded.decode_as::<E>().map_err(|error| Problem::internal(&error))?;
+            events.into_iter().for_each(|event| take(recorded, event));
+            after = recorded.position;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(());
+        }
+    }
+}
