@@ -203,7 +203,7 @@ fn refusal(action: Action, decision: &Decision) -> Problem {
     if action.resource().area() == Area::Platform {
         return platform_only();
     }
-    if decision.determining.iter().any(|policy| is_about_impersonation(policy)) {
+    if decision.determining.iter().any(is_about_impersonation) {
         let detail = "this is left to whom the account is of, and an operator acts in their place";
         return Problem::new(Code::ImpersonationForbidden, detail);
     }
