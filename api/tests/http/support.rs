@@ -218,29 +218,8 @@ impl Server {
         tenant
     }
 
-    /// An organisation with a key of the platform.
-    pub async fn operator(&self) -> Tenant {
-        self.operator_named("platform").await
-    }
-
-    /// Another one, whose organisation has this slug.
-    pub async fn operator_named(&self, slug: &str) -> Tenant {
-        let tenant = tenant(&self.journal, slug, true).await;
-        self.until_known().await;
-        tenant
-    }
-
-    /// As the command line does it.
-    pub async fn revokes_operator(&self, operator: &Tenant) {
-        let context = Context::new(operator.org, Actor::Operator, SystemClock.new_id());
-        let (key_id, now) = (operator.key_id, SystemClock.now());
-        let command = OrganizationCommand::RevokeApiKey { key_id, now };
-        let id = operator.org.to_string();
-        self.journal.execute::<Organization>(&context, &id, command).await.unwrap();
-    }
-
     /// Until the view holds everything that is in the log.
-    async fn until_known(&self) {
+    pub async fn until_known(&self) {
         let head = self.journal.head().await.unwrap();
         self.views.open(organizations::NAME, Some(head), PATIENCE).await.unwrap();
     }
@@ -367,7 +346,7 @@ fn random() -> [u8; 32] {
     random
 }
 
-async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
+pub async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
     let org = OrganizationId::from_uuid(SystemClock.new_id());
     let (id, key_id) = (org.to_string(), ApiKeyId::from_uuid(SystemClock.new_id()));
     let mut random = [0; 32];

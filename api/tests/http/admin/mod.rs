@@ -4,12 +4,14 @@ mod impersonation;
 mod search;
 mod suspension;
 
+use domain::organizations::{Organization, OrganizationCommand};
+use journal::{Actor, Clock, Context, SystemClock};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     accounts::Person,
-    support::{Answer, Server, Tenant, send, with_json},
+    support::{Answer, Server, Tenant, send, tenant, with_json},
 };
 
 /// Somebody in an organisation of their own, with a key that they issued.
@@ -20,6 +22,27 @@ pub struct Member {
 }
 
 impl Server {
+    /// An organisation with a key of the platform.
+    pub async fn operator(&self) -> Tenant {
+        self.operator_named("platform").await
+    }
+
+    /// Another one, whose organisation has this slug.
+    pub async fn operator_named(&self, slug: &str) -> Tenant {
+        let tenant = tenant(&self.journal, slug, true).await;
+        self.until_known().await;
+        tenant
+    }
+
+    /// As the command line does it.
+    pub async fn revokes_operator(&self, operator: &Tenant) {
+        let context = Context::new(operator.org, Actor::Operator, SystemClock.new_id());
+        let (key_id, now) = (operator.key_id, SystemClock.now());
+        let command = OrganizationCommand::RevokeApiKey { key_id, now };
+        let id = operator.org.to_string();
+        self.journal.execute::<Organization>(&context, &id, command).await.unwrap();
+    }
+
     pub async fn gives(&self, token: &str, path: &str, body: &Value) -> Answer {
         send(with_json(self.bare(Method::POST, path).bearer_auth(token), body)).await
     }
