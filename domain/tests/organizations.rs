@@ -52,6 +52,7 @@ fn issued_for(n: u128, terms: KeyTerms) -> OrganizationEvent {
         expires_at: terms.expires_at,
         requests_per_minute: terms.requests_per_minute,
         issuer: terms.issuer,
+        signing_key: terms.signing_key,
     }
 }
 

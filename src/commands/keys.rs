@@ -32,6 +32,7 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                     requests_per_minute,
                     platform,
                     issuer: None,
+                    signing_key: None,
                 };
                 let views = &operator.installation.views;
                 let key =

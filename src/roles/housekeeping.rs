@@ -17,6 +17,12 @@ pub async fn run(journal: Journal, stop: CancellationToken) -> anyhow::Result<()
             Ok(keys) => tracing::info!(keys, "forgot old idempotency keys"),
             Err(error) => tracing::warn!(%error, "old idempotency keys are still there"),
         }
+        match projections::organizations::forget_nonces(journal.pool(), journal.clock().now()).await
+        {
+            Ok(0) => {}
+            Ok(nonces) => tracing::info!(nonces, "forgot nonces of old signatures"),
+            Err(error) => tracing::warn!(%error, "nonces of old signatures are still there"),
+        }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}

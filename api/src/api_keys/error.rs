@@ -33,6 +33,7 @@ impl From<OrganizationError> for Problem {
             OrganizationError::Logo => "logo_url",
             OrganizationError::Permissions => "permissions",
             OrganizationError::Scopes => "scopes",
+            OrganizationError::SigningKey => "signing_key",
             OrganizationError::Expiry => "expires_at",
             OrganizationError::Rate => "requests_per_minute",
             OrganizationError::Overlap => "overlap_s",

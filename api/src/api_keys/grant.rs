@@ -5,7 +5,7 @@ use access::{Action, Permissions, Role};
 use domain::{Timestamp, organizations::KeyTerms};
 use projections::organizations::ApiKeyRow;
 
-use super::model::KeyRequest;
+use super::{model::KeyRequest, signing};
 use crate::{
     auth::{By, Caller, ValidKey},
     problem::{Code, Problem},
@@ -13,7 +13,8 @@ use crate::{
 
 /// The terms of a key that the caller issues.
 pub(super) fn terms(request: KeyRequest, caller: &Caller) -> Result<KeyTerms, Problem> {
-    let KeyRequest { name, scopes, expires_at, requests_per_minute } = request;
+    let KeyRequest { name, scopes, expires_at, requests_per_minute, signing_key } = request;
+    let signing_key = signing_key.as_deref().map(signing::parse).transpose()?;
     let wanted = Permissions::parse(&scopes).map_err(|error| {
         let text = error.to_string();
         Problem::new(Code::ValidationFailed, &text).at("scopes", text)
@@ -21,9 +22,14 @@ pub(super) fn terms(request: KeyRequest, caller: &Caller) -> Result<KeyTerms, Pr
     if let By::Key(key) = &caller.by {
         covered(&wanted, &key.scopes)?;
         within(expires_at, requests_per_minute, key)?;
+        if key.row.signing_key.is_some() && signing_key.is_none() {
+            let text = "the key that issues it demands signatures, and so must this one";
+            return Err(Problem::new(Code::Forbidden, text).at("signing_key", text));
+        }
     }
     let (scopes, issuer) = (wanted.names().to_vec(), caller.user());
-    Ok(KeyTerms { name, scopes, expires_at, requests_per_minute, platform: false, issuer })
+    let platform = false;
+    Ok(KeyTerms { name, scopes, expires_at, requests_per_minute, platform, issuer, signing_key })
 }
 
 /// A key ends and slows down no later than the one that issues it.

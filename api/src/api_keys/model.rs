@@ -16,6 +16,9 @@ pub(crate) struct KeyRequest {
     pub expires_at: Option<Timestamp>,
     /// A limit of its own. Not above that of the key that issues it.
     pub requests_per_minute: Option<u32>,
+    /// The public half of an Ed25519 key, in PEM form or as base64: requests by the key are refused unless
+    /// they are signed with its other half (RFC 9421).
+    pub signing_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -48,6 +51,9 @@ pub(crate) struct KeyView {
     requests_per_minute: Option<u32>,
     #[oai(skip_serializing_if_is_none)]
     rotated_at: Option<Timestamp>,
+    /// Requests by the key must be signed; in base64url.
+    #[oai(skip_serializing_if_is_none)]
+    signing_key: Option<String>,
     /// Until when the secret before the present one is taken too.
     #[oai(skip_serializing_if_is_none)]
     former_valid_until: Option<Timestamp>,
@@ -85,6 +91,7 @@ impl KeyView {
             expires_at: row.expires_at,
             requests_per_minute: row.requests_per_minute,
             rotated_at: row.rotated_at,
+            signing_key: row.signing_key,
             former_valid_until: row.former_valid_until,
             revoked_at: row.revoked_at,
             last_used_at: row.last_used_at,

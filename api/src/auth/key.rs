@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use poem::Request;
+use poem::{Request, RequestBody};
 
-use super::{By, Caller, Presence, decision};
+use super::{By, Caller, Presence, decision, signature};
 use crate::{
     charge,
     frame::Scope,
@@ -19,6 +19,7 @@ pub(super) async fn authenticate(
     request: &Request,
     route: &Route,
     given: &str,
+    body: &mut RequestBody,
 ) -> Result<Caller, Problem> {
     let hash = keys::hash(given);
     if !app.keys.knows(&hash) {
@@ -35,6 +36,9 @@ pub(super) async fn authenticate(
     let row = &key.row;
     app.uses.remember(row.key_id, now);
     charge::key(app, scope, row)?;
+    if let Err(problem) = signature::check(app, request, body, row).await {
+        return Err(charge::failure(app, scope, problem));
+    }
     let org = row.org;
     if route.names_organization && decision::named(request) != org.to_string() {
         return Err(Problem::not_found());

@@ -8,6 +8,7 @@ mod key;
 mod member;
 mod members;
 mod platform;
+mod signature;
 mod uses;
 mod valid;
 
@@ -149,10 +150,10 @@ impl<'a> ApiExtractor<'a> for Caller {
 
     async fn from_request(
         request: &'a Request,
-        _body: &mut RequestBody,
+        body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        Ok(authenticate(request).await?)
+        Ok(authenticate(request, body).await?)
     }
 }
 
@@ -186,13 +187,13 @@ fn register_schemes(
     registry.create_security_scheme(api_key, api_key_scheme);
 }
 
-async fn authenticate(request: &Request) -> Result<Caller, Problem> {
+async fn authenticate(request: &Request, body: &mut RequestBody) -> Result<Caller, Problem> {
     let (Some(app), Some(scope)) = (App::of(request), Scope::from_request(request)) else {
         return Err(Problem::new(Code::Internal, "the request reached no application"));
     };
     let route = decision::route(app, request)?;
     match given(app, request) {
-        Ok(Given::Key(given)) => key::authenticate(app, scope, request, route, given).await,
+        Ok(Given::Key(given)) => key::authenticate(app, scope, request, route, given, body).await,
         Ok(Given::Token) => member::authenticate(app, scope, request, route).await,
         Err(problem) => Err(charge::failure(app, scope, problem)),
     }

@@ -8,6 +8,8 @@ pub enum Code {
     InvalidBody,
     Unauthenticated,
     KeyExpired,
+    SignatureRequired,
+    SignatureInvalid,
     Forbidden,
     AccountSuspended,
     SecondFactorNeeded,
@@ -44,12 +46,14 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::Unauthenticated,
         Self::KeyExpired,
+        Self::SignatureRequired,
+        Self::SignatureInvalid,
         Self::Forbidden,
         Self::AccountSuspended,
         Self::SecondFactorNeeded,
@@ -92,6 +96,8 @@ impl Code {
             Self::InvalidBody => "invalid-body",
             Self::Unauthenticated => "unauthenticated",
             Self::KeyExpired => "key-expired",
+            Self::SignatureRequired => "signature-required",
+            Self::SignatureInvalid => "signature-invalid",
             Self::Forbidden => "forbidden",
             Self::AccountSuspended => "account-suspended",
             Self::SecondFactorNeeded => "second-factor-needed",
@@ -134,7 +140,10 @@ impl Code {
             | Self::InvalidParameter
             | Self::InvalidBody
             | Self::OrganizationRequired => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::KeyExpired => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated
+            | Self::KeyExpired
+            | Self::SignatureRequired
+            | Self::SignatureInvalid => StatusCode::UNAUTHORIZED,
             Self::Forbidden
             | Self::PlatformOnly
             | Self::AccountSuspended
@@ -173,6 +182,8 @@ impl Code {
             Self::InvalidParameter => "A parameter or header has a value that does not fit",
             Self::InvalidBody => "The body cannot be understood",
             Self::KeyExpired => "The API key, or its secret, has ended",
+            Self::SignatureRequired => "The API key demands signed requests",
+            Self::SignatureInvalid => "The signature of the request does not hold",
             Self::Unauthenticated => "A valid API key or access token is needed",
             Self::AccountSuspended => "The account is suspended",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
@@ -218,6 +229,9 @@ impl Code {
             }
             Self::Unauthenticated => {
                 "Send `Authorization: Bearer mr_...` or `X-API-Key: mr_...` with a key that is not revoked, or `Authorization: Bearer` with the access token of somebody who signed in."
+            }
+            Self::SignatureRequired | Self::SignatureInvalid => {
+                "Sign the request as RFC 9421 says, with the key that was given when the API key was issued; `detail` says what is missing."
             }
             Self::KeyExpired => "Use the newest secret of the key, or ask for another key.",
             Self::Forbidden => {

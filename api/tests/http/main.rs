@@ -29,4 +29,5 @@ mod rates;
 mod reads;
 mod reports;
 mod sarif;
+mod signatures;
 mod support;

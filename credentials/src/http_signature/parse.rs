@@ -26,6 +26,11 @@ pub struct RequestSignature {
 }
 
 impl RequestSignature {
+    /// Whether a part of the request is signed.
+    pub fn covers(&self, component: &str) -> bool {
+        self.components.iter().any(|covered| covered == component)
+    }
+
     /// Reads the fields `Signature-Input` and `Signature`.
     pub fn parse(input: &str, signature: &str) -> Result<Self, SignatureError> {
         let inputs = dictionary("Signature-Input", input)?;

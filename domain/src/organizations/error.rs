@@ -63,6 +63,8 @@ pub enum OrganizationError {
     TooManyZones,
     #[error("a key has 1 to {MAX_SCOPES} scopes")]
     Scopes,
+    #[error("a signing key is the public half of an Ed25519 key")]
+    SigningKey,
     #[error("a key expires in the future")]
     Expiry,
     #[error("a key has a limit of 1 to {MAX_REQUESTS_PER_MINUTE} requests a minute")]

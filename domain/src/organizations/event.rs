@@ -154,6 +154,10 @@ pub enum OrganizationEvent {
         /// the owner's place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         issuer: Option<UserId>,
+        /// Every request must be signed (RFC 9421) by whoever holds the private half of this Ed25519
+        /// key, which is written in base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signing_key: Option<String>,
     },
     ApiKeyRotated {
         key_id: ApiKeyId,

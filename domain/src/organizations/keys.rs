@@ -12,6 +12,8 @@ use crate::{
 pub(super) const MAX_SCOPES: usize = 64;
 const MAX_SCOPE_BYTES: usize = 64;
 pub(super) const MAX_REQUESTS_PER_MINUTE: u32 = 1_000_000;
+/// 32 bytes in base64url.
+const SIGNING_KEY_CHARS: usize = 43;
 /// Two secrets of one key are for changing over, not for keeping.
 pub(super) const MAX_OVERLAP: TimeDelta = TimeDelta::days(30);
 
@@ -27,6 +29,8 @@ pub struct KeyTerms {
     pub platform: bool,
     /// The member in whose place the key acts; without one it acts in the owner's.
     pub issuer: Option<UserId>,
+    /// Of Ed25519, in base64url: requests by the key must be signed.
+    pub signing_key: Option<String>,
 }
 
 impl KeyTerms {
@@ -39,6 +43,7 @@ impl KeyTerms {
             requests_per_minute: None,
             platform: false,
             issuer: None,
+            signing_key: None,
         }
     }
 
@@ -58,8 +63,16 @@ impl KeyTerms {
         if self.requests_per_minute.is_some_and(|requests| !rate.contains(&requests)) {
             return Err(OrganizationError::Rate);
         }
+        if self.signing_key.as_deref().is_some_and(|key| !is_signing_key(key)) {
+            return Err(OrganizationError::SigningKey);
+        }
         Ok(())
     }
+}
+
+fn is_signing_key(text: &str) -> bool {
+    text.len() == SIGNING_KEY_CHARS
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 pub(super) fn issue(
@@ -76,7 +89,8 @@ pub(super) fn issue(
         return Err(OrganizationError::TooManyKeys);
     }
     terms.check(now)?;
-    let KeyTerms { name, scopes, expires_at, requests_per_minute, platform, issuer } = terms;
+    let KeyTerms { name, scopes, expires_at, requests_per_minute, platform, issuer, signing_key } =
+        terms;
     if issuer.is_some_and(|issuer| state.member(issuer).is_none()) {
         return Err(OrganizationError::UnknownMember);
     }
@@ -90,6 +104,7 @@ pub(super) fn issue(
         expires_at,
         requests_per_minute,
         issuer,
+        signing_key,
     }))
 }
 

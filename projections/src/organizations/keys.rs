@@ -30,6 +30,8 @@ pub struct ApiKeyRow {
     pub requests_per_minute: Option<u32>,
     /// The member in whose place it acts; none for one that acts in the owner's.
     pub issuer: Option<UserId>,
+    /// Of Ed25519, in base64url: requests by the key must be signed.
+    pub signing_key: Option<String>,
     pub rotated_at: Option<Timestamp>,
     /// Until when the secret before the present one is taken.
     pub former_valid_until: Option<Timestamp>,
@@ -63,7 +65,7 @@ pub enum Hold {
 }
 
 const KEY: &str = "k.key_id, k.org_id, k.name, k.issued_at, k.platform, k.scopes, k.expires_at,
-    k.requests_per_minute, k.issuer, k.rotated_at, k.former_valid_until, k.revoked_at,
+    k.requests_per_minute, k.issuer, k.signing_key, k.rotated_at, k.former_valid_until, k.revoked_at,
     (SELECT u.last_used_at FROM api_key_uses u WHERE u.key_id = k.key_id) AS last_used_at";
 
 /// Whose key has, or had, a secret with this SHA-256 hash, in hexadecimal. It has no scope, since
@@ -182,6 +184,7 @@ fn read_key(row: &PgRow) -> Result<ApiKeyRow, sqlx::Error> {
             .try_get::<Option<i32>, _>("requests_per_minute")?
             .map(i32::cast_unsigned),
         issuer: row.try_get::<Option<Uuid>, _>("issuer")?.map(UserId::from_uuid),
+        signing_key: row.try_get("signing_key")?,
         rotated_at: row.try_get("rotated_at")?,
         former_valid_until: row.try_get("former_valid_until")?,
         revoked_at: row.try_get("revoked_at")?,

@@ -26,6 +26,7 @@ struct Issued {
     expires_at: Option<Timestamp>,
     requests_per_minute: Option<i32>,
     issuer: Option<Uuid>,
+    signing_key: Option<String>,
 }
 
 struct Rotated {
@@ -50,6 +51,7 @@ impl Keys {
             expires_at,
             requests_per_minute,
             issuer,
+            signing_key,
         } = event
         {
             self.issued.push(Issued {
@@ -63,6 +65,7 @@ impl Keys {
                 expires_at: *expires_at,
                 requests_per_minute: requests_per_minute.map(u32::cast_signed),
                 issuer: issuer.map(|issuer| issuer.uuid()),
+                signing_key: signing_key.as_deref().map(storable),
             });
         }
         if let OrganizationEvent::ApiKeyRotated {
@@ -109,10 +112,11 @@ async fn write_issued(
     }
     let query = format!(
         "INSERT INTO {schema}.api_keys (org_id, key_id, name, secret_hash, issued_at, platform,
-                                        scopes, expires_at, requests_per_minute, issuer)
+                                        scopes, expires_at, requests_per_minute, issuer,
+                                        signing_key)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
                               $6::bool[], $7::jsonb[], $8::timestamptz[], $9::integer[],
-                              $10::uuid[])"
+                              $10::uuid[], $11::text[])"
     );
     sqlx::query(&query)
         .bind(column(rows, |row| row.org))
@@ -125,6 +129,7 @@ async fn write_issued(
         .bind(column(rows, |row| row.expires_at))
         .bind(column(rows, |row| row.requests_per_minute))
         .bind(column(rows, |row| row.issuer))
+        .bind(column(rows, |row| row.signing_key.as_deref()))
         .execute(connection)
         .await?;
     Ok(())

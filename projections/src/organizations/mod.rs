@@ -12,6 +12,7 @@ mod keys;
 mod keys_store;
 mod members;
 mod members_store;
+mod nonces;
 mod policies;
 mod policies_store;
 mod query;
@@ -29,6 +30,7 @@ pub use keys::{
 pub use members::{
     MemberRow, Membership, Standing, member, members, memberships, policies_position,
 };
+pub use nonces::{forget_nonces, take_nonce};
 pub use policies::{PolicyRow, all_policies, policies, policy};
 pub use query::{
     BillingContactRow, OrganizationRow, Search, Standing as OrganizationStanding, billing_contact,

@@ -53,6 +53,8 @@ CREATE TABLE api_keys (
     requests_per_minute integer,
     -- The member in whose place it acts; none for one that acts in the owner's.
     issuer uuid,
+    -- The public half of the key that requests must be signed with.
+    signing_key text,
     rotated_at timestamptz,
     -- Of the secret before the present one, which is taken until then.
     former_secret_hash text UNIQUE,

@@ -74,6 +74,7 @@ async fn every_event_is_an_entry_with_what_it_changed() {
         expires_at: None,
         requests_per_minute: None,
         issuer: None,
+        signing_key: None,
     };
     let added = OrganizationEvent::PolicyAdded {
         policy_id: policy_id(),
