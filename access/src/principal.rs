@@ -36,7 +36,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A part of the platform that acts by itself.
+/// A part of the platform that acts by itself, as `domain::Service` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ServiceKind {
     Dispatcher,

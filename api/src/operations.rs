@@ -188,6 +188,12 @@ mod tests {
     }
 
     #[test]
+    fn policies_and_the_log_know_the_same_services() {
+        let of_policies = access::ServiceKind::ALL.map(access::ServiceKind::name);
+        assert_eq!(of_policies, domain::Service::ALL.map(domain::Service::as_str));
+    }
+
+    #[test]
     fn what_needs_no_key_is_allowed_to_everybody() {
         for (id, schemes) in documented() {
             let action = action(id).unwrap();

@@ -152,6 +152,7 @@ where
     use crate::problem::Code;
     match error {
         ExecuteError::Refused(error) => error.into(),
+        error @ ExecuteError::OutsideItsKind { .. } => Problem::internal(&error),
         ExecuteError::OtherOrganization => Problem::not_found(),
         // An aggregate without events does not exist, whatever version was pinned.
         ExecuteError::VersionMismatch { actual: 0, .. } => Problem::not_found(),

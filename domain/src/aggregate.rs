@@ -1,6 +1,6 @@
 use std::fmt::Debug;
 
-use crate::PersonalField;
+use crate::{PersonalField, Service};
 
 /// What a command comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub trait Decide:
     fn decide(&self, command: Self::Command) -> Result<Decision<Self::Event>, Self::Error>;
 
     fn evolve(&mut self, event: &Self::Event);
+
+    /// Whether a part of the platform that acts by itself may give the command. None may what nobody
+    /// says here.
+    fn serves(_service: Service, _command: &Self::Command) -> bool {
+        false
+    }
 
     /// The claims that `event` takes or releases.
     fn claims(_event: &Self::Event) -> Vec<ClaimChange> {

@@ -15,6 +15,7 @@ pub mod organizations;
 mod pii;
 mod reason;
 pub mod scans;
+mod service;
 pub mod sessions;
 pub mod upcast;
 pub mod users;
@@ -22,6 +23,7 @@ pub mod users;
 pub use aggregate::{ClaimChange, Decide, Decision};
 pub use event::Event;
 pub use pii::{NotSealed, PersonalField, PersonalValue, Pii, Sealed};
+pub use service::Service;
 
 /// The time of everything in the log: UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

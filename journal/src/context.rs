@@ -1,6 +1,9 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
-use domain::ids::{ApiKeyId, OrganizationId, UserId};
+use domain::{
+    Service,
+    ids::{ApiKeyId, OrganizationId, UserId},
+};
 use uuid::Uuid;
 
 /// Who acts. It is recorded with every event.
@@ -10,8 +13,8 @@ pub enum Actor {
     User(UserId),
     /// Somebody of whom nothing is known yet.
     Anonymous,
-    /// A role of the platform, `worker` or `sweeper`.
-    System(&'static str),
+    /// A part of the platform that acts by itself, within its kind.
+    System(Service),
     /// Whoever runs the command line on the operator's machine.
     Operator,
 }
@@ -22,8 +25,30 @@ impl std::fmt::Display for Actor {
             Self::ApiKey(id) => write!(f, "api_key:{id}"),
             Self::User(id) => write!(f, "user:{id}"),
             Self::Anonymous => f.write_str("anonymous"),
-            Self::System(role) => write!(f, "system:{role}"),
+            Self::System(service) => write!(f, "system:{}", service.as_str()),
             Self::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no actor")]
+pub struct UnknownActor;
+
+impl std::str::FromStr for Actor {
+    type Err = UnknownActor;
+
+    fn from_str(text: &str) -> Result<Self, UnknownActor> {
+        match text.split_once(':') {
+            Some(("api_key", id)) => id.parse().map(Self::ApiKey).map_err(|_| UnknownActor),
+            Some(("user", id)) => id.parse().map(Self::User).map_err(|_| UnknownActor),
+            Some(("system", name)) => {
+                let service = Service::ALL.into_iter().find(|service| service.as_str() == name);
+                service.map(Self::System).ok_or(UnknownActor)
+            }
+            None if text == "anonymous" => Ok(Self::Anonymous),
+            None if text == "operator" => Ok(Self::Operator),
+            _ => Err(UnknownActor),
         }
     }
 }
@@ -86,5 +111,23 @@ impl Context {
     pub fn caused_by(mut self, event_id: Uuid) -> Self {
         self.causation_id = Some(event_id);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_comes_back_from_what_events_say() {
+        let id = Uuid::from_u128(7);
+        let people = [Actor::ApiKey(ApiKeyId::from_uuid(id)), Actor::User(UserId::from_uuid(id))];
+        let others = [Actor::Anonymous, Actor::Operator];
+        for actor in people.into_iter().chain(others).chain(Service::ALL.map(Actor::System)) {
+            assert_eq!(actor.to_string().parse(), Ok(actor));
+        }
+        for bad in ["", "system:toaster", "user:", "api_key:user_1", "robot:1"] {
+            assert_eq!(bad.parse::<Actor>(), Err(UnknownActor), "{bad}");
+        }
     }
 }

@@ -1,13 +1,14 @@
 use std::{hash::BuildHasher, sync::Arc, time::Duration};
 
 use cqrs_es::DomainEvent;
-use domain::{Decide, Decision, Timestamp, ids::OrganizationId};
+use domain::{Decide, Decision, Service, Timestamp, ids::OrganizationId};
 use rand::Rng;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use crate::{
-    AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, PersonalError, StoredResult,
+    Actor, AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, PersonalError,
+    StoredResult,
     idempotency::{self, Found},
     load::{self, Loaded},
 };
@@ -43,6 +44,9 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
     /// The rules of the aggregate say no.
     #[error(transparent)]
     Refused(E),
+    /// A part of the platform acts outside its kind. It is a fault of this program.
+    #[error("the {} does not give such commands to a {aggregate}", .service.as_str())]
+    OutsideItsKind { service: Service, aggregate: &'static str },
     /// The aggregate belongs to another organisation; to the caller it does not exist.
     #[error("the aggregate belongs to another organisation")]
     OtherOrganization,
@@ -71,6 +75,11 @@ impl Journal {
     where
         A: Decide,
     {
+        if let Actor::System(service) = context.actor
+            && !A::serves(service, &command)
+        {
+            return Err(ExecuteError::OutsideItsKind { service, aggregate: A::TYPE });
+        }
         // Commands of this process on one aggregate queue here instead of conflicting in the log.
         let stripe = self.inner.hasher.hash_one((A::TYPE, id)) as usize % self.inner.stripes.len();
         let _turn = self.inner.stripes[stripe].lock().await;

@@ -66,7 +66,7 @@ async fn sign_in(journal: &Journal, number: usize) -> anyhow::Result<String> {
     let clock = journal.clock();
     let user = UserId::from_uuid(clock.new_id());
     let session = SessionId::from_uuid(clock.new_id());
-    let context = Context::new(own_organization(user), Actor::System("bench"), clock.new_id());
+    let context = Context::new(own_organization(user), Actor::Operator, clock.new_id());
     let sign_up = SignUp {
         user_id: user,
         email: Pii::plain(format!("{number}@bench.example")),

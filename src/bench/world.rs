@@ -62,7 +62,7 @@ impl World {
     }
 
     pub fn context(&self) -> Context {
-        Context::new(self.org, Actor::System("bench"), self.clock().new_id())
+        Context::new(self.org, Actor::Operator, self.clock().new_id())
     }
 
     /// Connections of their own, with what sqlx does by default.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::Service;
 use journal::{Actor, Context};
 use projections::{
     QueryError, View, ViewError, Views,
@@ -42,10 +43,11 @@ pub(crate) async fn get(views: &Views, job: &str) -> Result<Option<JobRow>, Erro
 /// Under this name what an attempt has written says which one it was.
 const FENCE: &str = "fence";
 
-/// For commands that go on with what put the job into the queue.
-pub(crate) fn context(job: &JobRow, role: &'static str) -> Context {
+/// For commands that go on with what put the job into the queue, for whoever asked for it.
+pub(crate) fn context(job: &JobRow, service: Service) -> Context {
     let mut context =
-        Context::new(job.org, Actor::System(role), job.correlation_id).caused_by(job.event_id);
+        Context::new(job.org, Actor::System(service), job.correlation_id).caused_by(job.event_id);
+    context.on_behalf_of = job.requested_by.parse().ok();
     context.metadata = job.metadata.clone();
     // It may have been put there by an earlier attempt.
     context.metadata.remove(FENCE);
@@ -54,7 +56,7 @@ pub(crate) fn context(job: &JobRow, role: &'static str) -> Context {
 
 /// For commands of the attempt that holds this fence.
 pub(crate) fn context_of_attempt(job: &JobRow, fence: Uuid) -> Context {
-    let mut context = context(job, "worker");
+    let mut context = context(job, Service::Worker);
     context.metadata.insert(FENCE.to_owned(), fence.to_string());
     context
 }

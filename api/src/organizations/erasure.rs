@@ -1,5 +1,5 @@
 use domain::{
-    Decide,
+    Decide, Service,
     ids::UserId,
     organizations::{Organization, OrganizationCommand},
     users::{User, own_organization},
@@ -44,7 +44,7 @@ async fn forget_invited(app: &App, view: &View, user: UserId) -> Result<(), Prob
         let (email_index, clock) = (account.email_index.clone(), app.journal.clock());
         let command = OrganizationCommand::ForgetInvited { email_index, now: clock.now() };
         // No organisation learns which account it was.
-        let context = Context::new(org, Actor::System("mailer"), clock.new_id());
+        let context = Context::new(org, Actor::System(Service::Mailer), clock.new_id());
         app.execute::<Organization>(context, org.to_string(), command).await?;
         app.journal.erase_person(invitation.uuid()).await?;
     }

@@ -9,6 +9,7 @@ use api::{
     limits::{GuessOptions, LimitOptions, Quota},
 };
 use domain::{
+    Decide, Service,
     ids::{ApiKeyId, OrganizationId, ScanId},
     organizations::{KeyTerms, Organization, OrganizationCommand},
     scans::{
@@ -260,7 +261,10 @@ impl Server {
     }
 
     pub async fn command(&self, tenant: &Tenant, id: ScanId, command: ScanCommand) -> Committed {
-        let context = Context::new(tenant.org, Actor::System("worker"), SystemClock.new_id());
+        let is_worker = Scan::serves(Service::Worker, &command);
+        let actor =
+            if is_worker { Actor::System(Service::Worker) } else { Actor::ApiKey(tenant.key_id) };
+        let context = Context::new(tenant.org, actor, SystemClock.new_id());
         self.journal.execute::<Scan>(&context, &id.to_string(), command).await.unwrap()
     }
 

@@ -7,7 +7,7 @@ use super::{
     OrganizationEvent, Role, SLUG_CLAIM, Settings, command, policies,
 };
 use crate::{
-    ClaimChange, Decide, Decision, PersonalField,
+    ClaimChange, Decide, Decision, PersonalField, Service,
     ids::{BillingContactId, InvitationId},
 };
 
@@ -45,6 +45,15 @@ impl Decide for Organization {
         command: OrganizationCommand,
     ) -> Result<Decision<OrganizationEvent>, OrganizationError> {
         command::decide(self, command)
+    }
+
+    fn serves(service: Service, command: &OrganizationCommand) -> bool {
+        let ends_invitations = matches!(
+            command,
+            OrganizationCommand::ExpireInvitations { .. }
+                | OrganizationCommand::ForgetInvited { .. }
+        );
+        service == Service::Mailer && ends_invitations
     }
 
     fn evolve(&mut self, event: &OrganizationEvent) {

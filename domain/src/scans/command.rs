@@ -5,7 +5,7 @@ use super::{
     Engine, EngineOutcome, Finding, Profile, Scan, ScanError, ScanEvent, ScanStatus, Target,
     Warning,
 };
-use crate::{Decision, Timestamp};
+use crate::{Decision, Service, Timestamp};
 
 /// Findings in one event: at about 1 kB each it stays far below what a message may carry.
 pub const MAX_BATCH_FINDINGS: usize = 200;
@@ -86,6 +86,22 @@ pub enum ScanCommand {
 }
 
 type Outcome = Result<Decision<ScanEvent>, ScanError>;
+
+/// Asking for a scan and for its end is left to people and their keys.
+pub(super) fn serves(service: Service, command: &ScanCommand) -> bool {
+    match command {
+        ScanCommand::Request { .. } | ScanCommand::RequestCancel { .. } => false,
+        ScanCommand::StartAttempt { .. }
+        | ScanCommand::StartEngine { .. }
+        | ScanCommand::RecordFindings { .. }
+        | ScanCommand::FinishEngine { .. }
+        | ScanCommand::Complete { .. }
+        | ScanCommand::GiveBack { .. }
+        | ScanCommand::ConfirmCancelled { .. } => service == Service::Worker,
+        ScanCommand::FailAttempt { .. } => matches!(service, Service::Worker | Service::Sweeper),
+        ScanCommand::AbandonAttempt { .. } => service == Service::Sweeper,
+    }
+}
 
 pub(super) fn decide(scan: &Scan, command: ScanCommand) -> Outcome {
     match command {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Engine, EngineOutcome, ScanCommand, ScanError, ScanEvent, SeverityCounts, command};
-use crate::{Decide, Decision, Timestamp, jobs::JobKind};
+use crate::{Decide, Decision, Service, Timestamp, jobs::JobKind};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +74,10 @@ impl Decide for Scan {
 
     fn decide(&self, command: ScanCommand) -> Result<Decision<ScanEvent>, ScanError> {
         command::decide(self, command)
+    }
+
+    fn serves(service: Service, command: &ScanCommand) -> bool {
+        command::serves(service, command)
     }
 
     fn evolve(&mut self, event: &ScanEvent) {

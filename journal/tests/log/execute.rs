@@ -1,8 +1,9 @@
 use domain::{
+    Service,
     ids::{ApiKeyId, OrganizationId},
     organizations::{Organization, OrganizationCommand, OrganizationError},
 };
-use journal::{AppendError, Clock, ExecuteError, SystemClock};
+use journal::{Actor, AppendError, Clock, Context, ExecuteError, SystemClock};
 
 use crate::support::{Log, context, create, issue_key, request};
 
@@ -131,4 +132,24 @@ async fn a_refusal_appends_nothing_and_names_its_reason() {
     let refused = create(&log.journal, org, "No Slug").await;
     assert!(matches!(refused, Err(ExecuteError::Refused(OrganizationError::Slug))), "{refused:?}");
     assert_eq!(log.journal.head().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_part_of_the_platform_that_acts_outside_its_kind_is_refused() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    create(&log.journal, org, "acme").await.unwrap();
+    let head = log.journal.head().await.unwrap();
+    for service in Service::ALL {
+        let acting = Context { actor: Actor::System(service), ..context(org) };
+        let command = issue_key(ApiKeyId::from_uuid(SystemClock.new_id()));
+        let refused = log.journal.execute::<Organization>(&acting, &org.to_string(), command).await;
+        let expected = (service, "organization");
+        assert!(
+            matches!(refused, Err(ExecuteError::OutsideItsKind { service, aggregate })
+                if (service, aggregate) == expected),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(log.journal.head().await.unwrap(), head);
 }

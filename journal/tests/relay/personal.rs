@@ -30,7 +30,7 @@ async fn the_stream_carries_personal_data_sealed_only() {
     };
     let command = UserCommand::SignUp(Box::new(sign_up), SystemClock.now());
     let org = own_organization(user_id);
-    let context = Context::new(org, Actor::System("test"), SystemClock.new_id());
+    let context = Context::new(org, Actor::Operator, SystemClock.new_id());
     journal.execute::<User>(&context, &user_id.to_string(), command).await.unwrap();
 
     let bus = connect(&nats).await;

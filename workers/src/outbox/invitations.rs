@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{
+    Service,
     ids::{InvitationId, OrganizationId, UserId},
     organizations::{
         INVITATION_LINK, INVITED_EMAIL, Organization, OrganizationCommand, OrganizationEvent,
@@ -94,7 +95,7 @@ async fn expire_once(
     };
     let now = journal.clock().now();
     for org in organizations::with_expired_invitations(&view, now, ORGANIZATIONS).await? {
-        let context = Context::new(org, Actor::System("mailer"), journal.clock().new_id());
+        let context = Context::new(org, Actor::System(Service::Mailer), journal.clock().new_id());
         let command = OrganizationCommand::ExpireInvitations { now };
         journal.execute::<Organization>(&context, &org.to_string(), command).await?;
     }

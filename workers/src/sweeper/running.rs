@@ -1,4 +1,4 @@
-use domain::{jobs::JobKind, scans::Scan};
+use domain::{Service, jobs::JobKind, scans::Scan};
 use projections::{
     View,
     jobs::{JobRow, JobStatus, system},
@@ -121,7 +121,7 @@ impl Sweeper {
             }
             Verdict::Overdue => A::fail(fence, deadline_reason(state.deadline()), None, now),
         };
-        let caller = queue::context(job, "sweeper");
+        let caller = queue::context(job, Service::Sweeper);
         // One try: the next look comes soon.
         let give_up = CancellationToken::new();
         give_up.cancel();

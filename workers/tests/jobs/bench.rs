@@ -11,7 +11,7 @@ use domain::scans::{
 use futures::future::BoxFuture;
 use journal::jobs::JobStream;
 use journal::{
-    Actor, Bus, BusOptions, Context, Filter, Journal, LogArchive, LogStream, SystemClock,
+    Actor, Bus, BusOptions, Context, Filter, Journal, LogArchive, LogStream, Recorded, SystemClock,
 };
 use projections::{RunOptions, Views};
 use serde::Serialize;
@@ -130,6 +130,17 @@ impl Bench {
         id
     }
 
+    /// A scan that somebody asked for.
+    pub async fn request_as(&self, actor: Actor, target: Target) -> String {
+        let journal = &self.backbone.journal;
+        let id = ScanId::from_uuid(journal.clock().new_id()).to_string();
+        let now = journal.clock().now();
+        let request = ScanCommand::Request { target, engines: None, profile: Profile::Quick, now };
+        let context = Context::new(self.org, actor, journal.clock().new_id());
+        journal.execute::<Scan>(&context, &id, request).await.unwrap();
+        id
+    }
+
     /// A scan whose attempts may only run for so long.
     pub async fn request_with_deadline(&self, target: Target, deadline_s: u32) -> String {
         let journal = &self.backbone.journal;
@@ -177,9 +188,13 @@ impl Bench {
         journal.execute::<Scan>(&context, id, command).await.unwrap();
     }
 
-    pub async fn events(&self, id: &str) -> Vec<ScanEvent> {
+    pub async fn recorded(&self, id: &str) -> Vec<Recorded> {
         let filter = Filter { aggregate: Some((TYPE, id.to_owned())), ..Filter::default() };
-        let recorded = self.backbone.journal.read(0, &filter, 10_000).await.unwrap();
+        self.backbone.journal.read(0, &filter, 10_000).await.unwrap()
+    }
+
+    pub async fn events(&self, id: &str) -> Vec<ScanEvent> {
+        let recorded = self.recorded(id).await;
         recorded.iter().flat_map(|event| event.decode_as::<ScanEvent>().unwrap()).collect()
     }
 

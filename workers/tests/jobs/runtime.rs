@@ -2,9 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::ids::UserId;
 use domain::scans::{Engine, Scan, ScanCommand, ScanEvent};
 use futures::FutureExt;
 use journal::jobs::JobPointer;
+use journal::{Actor, Clock, SystemClock};
 use tokio::sync::{mpsc, watch};
 use workers::dispatcher;
 use workers::runtime::{JobContext, JobError, Options};
@@ -263,4 +265,24 @@ async fn a_worker_without_a_database_stops_its_job() {
     let events = bench.wait_for_end(&job).await;
     assert!(completed(&events));
     assert_eq!(reasons(&events), ["its worker gave no more sign of life"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_worker_writes_says_for_whom_and_because_of_what() {
+    let bench = Bench::start().await;
+    bench.dispatch(dispatcher::Options::default());
+    let user = Actor::User(UserId::from_uuid(SystemClock.new_id()));
+    let _worker = bench.work(act(|job| async move { finish(&job).await }.boxed()), brisk("one"));
+    let job = bench.request_as(user.clone(), website()).await;
+    bench.wait_for_end(&job).await;
+    let recorded = bench.recorded(&job).await;
+    let (requested, work) = recorded.split_first().unwrap();
+    assert_eq!(requested.actor, user.to_string());
+    assert!(work.len() >= 4, "{work:?}");
+    for event in work {
+        assert_eq!(event.actor, "system:worker");
+        assert_eq!(event.metadata["on_behalf_of"], user.to_string());
+        assert_eq!(event.causation_id, Some(requested.event_id));
+        assert_eq!(event.correlation_id, requested.correlation_id);
+    }
 }
