@@ -198,7 +198,20 @@ impl Desk {
                 Identity { user, session: Some(session), second_factor, organization, operator };
             return Ok((known, session));
         }
-        Err(refused("the session is over; sign in again".to_owned()))
+        Err(over())
+    }
+
+    /// Refuses a session that is over.
+    pub async fn check_session(
+        &self,
+        app: &App,
+        user: UserId,
+        session: SessionId,
+        operator: Option<ApiKeyId>,
+    ) -> Result<(), Problem> {
+        let now = app.journal.clock().now();
+        let alive = self.is_alive(app, user, session, operator, now).await?;
+        alive.then_some(()).ok_or_else(over)
     }
 
     async fn is_alive(
@@ -251,6 +264,10 @@ impl Desk {
     pub fn forget(&self, session: SessionId) {
         self.alive.remove(&session);
     }
+}
+
+fn over() -> Problem {
+    Problem::new(Code::Unauthenticated, "the session is over; sign in again")
 }
 
 fn methods(proofs: &[Proof]) -> Vec<String> {

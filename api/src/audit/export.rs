@@ -122,7 +122,7 @@ pub(super) async fn export(
 ) -> Result<Exported, Problem> {
     let (format, filter) = (request.format, filter(&request));
     let wanted = super::wanted(request)?;
-    let slot = caller.open_stream(app)?;
+    let slot = caller.open_stream(app).await?;
     let export = Export {
         format: format.into(),
         filter,

@@ -52,7 +52,7 @@ impl KeyCache {
         let looked_up = Instant::now();
         let view = app.views.open(organizations::NAME, None, Duration::ZERO).await?;
         let found = organizations::key_by_secret_hash(&view, &keys::hex(&hash)).await?;
-        let Some(key) = found.and_then(ValidKey::of).map(Arc::new) else {
+        let Some(key) = found.and_then(|found| ValidKey::of(found, hash)).map(Arc::new) else {
             self.entries.remove(&hash);
             return Ok(None);
         };

@@ -26,8 +26,7 @@ pub(super) async fn authenticate(
         charge::check_address(app, scope)?;
     }
     let Some(key) = app.keys.get(app, hash).await? else {
-        let problem = Problem::new(Code::Unauthenticated, "the key is not known or was revoked");
-        return Err(charge::failure(app, scope, problem));
+        return Err(charge::failure(app, scope, unknown()));
     };
     let now = app.journal.clock().now();
     if let Err(problem) = key.check(now) {
@@ -55,4 +54,8 @@ pub(super) async fn authenticate(
         operator: None,
         scope,
     })
+}
+
+pub(super) fn unknown() -> Problem {
+    Problem::new(Code::Unauthenticated, "the key is not known or was revoked")
 }

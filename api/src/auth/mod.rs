@@ -29,6 +29,7 @@ pub(crate) use cache::KeyCache;
 pub(crate) use decision::{Presence, asked, decide_own, may, note_operation};
 pub(crate) use member::{ValidMember, place, role};
 pub(crate) use members::MemberCache;
+use members::Wanted;
 pub(crate) use platform::PlatformCaller;
 pub(crate) use uses::{Uses, note_uses};
 pub(crate) use valid::ValidKey;
@@ -88,13 +89,32 @@ impl Caller {
     }
 
     /// A place for a stream that rests on the rights of the caller.
-    pub fn open_stream(&self, app: &App) -> Result<Slot, Problem> {
+    pub async fn open_stream(&self, app: &App) -> Result<Slot, Problem> {
         let (key, ends_in) = match &self.by {
             By::Key(key) => (Some(key.row.key_id), key.ends_in(app.journal.clock().now())),
             By::Member(_) => (self.operator, None),
         };
         let (org, user, session) = (self.org, self.user(), self.session);
-        app.streams.take(self.id(), Holder { org, user, key, session, ends_in })
+        let slot = app.streams.take(self.id(), Holder { org, user, key, session, ends_in })?;
+        // What ends from now on ends the slot; what ended since the request came is found here.
+        self.check_again(app).await?;
+        Ok(slot)
+    }
+
+    async fn check_again(&self, app: &App) -> Result<(), Problem> {
+        match &self.by {
+            By::Key(key) => {
+                let key = app.keys.get(app, key.hash).await?;
+                key.ok_or_else(key::unknown)?.check(app.journal.clock().now())
+            }
+            By::Member(member) => {
+                if let Some(session) = self.session {
+                    let desk = app.desk().await?;
+                    desk.check_session(app, member.user, session, self.operator).await?;
+                }
+                app.members.find(app, member.user, Wanted::Id(member.acting.org)).await.map(|_| ())
+            }
+        }
     }
 
     pub fn acting(&self) -> &Acting {

@@ -13,6 +13,8 @@ use crate::problem::{Code, Problem};
 /// A key that was not revoked when it was looked up.
 #[derive(Debug)]
 pub(crate) struct ValidKey {
+    /// Of the secret that was sent.
+    pub hash: [u8; 32],
     pub row: ApiKeyRow,
     pub scopes: Permissions,
     pub acting: Acting,
@@ -30,7 +32,7 @@ enum Ending {
 
 impl ValidKey {
     /// `None` for a revoked one, and for one whose issuer is no member any more.
-    pub fn of(found: FoundKey) -> Option<Self> {
+    pub fn of(found: FoundKey, hash: [u8; 32]) -> Option<Self> {
         let FoundKey { key: row, former, place: standing, archived, hold, policies_position } =
             found;
         if row.revoked_at.is_some() {
@@ -50,7 +52,7 @@ impl ValidKey {
         let ends = ends.into_iter().filter_map(|(end, why)| Some((end?, why)));
         let ends = ends.min_by_key(|(end, _)| *end);
         let issuer_suspended = hold == Some(Hold::Issuer);
-        Some(Self { row, scopes, acting, issuer_suspended, ends })
+        Some(Self { hash, row, scopes, acting, issuer_suspended, ends })
     }
 
     /// How long it takes until the secret ends by itself.

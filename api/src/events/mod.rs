@@ -87,7 +87,7 @@ impl Events {
         last_event_id: Header<Option<u64>>,
     ) -> Result<Live<Envelope>, Problem> {
         let wanted = Wanted::new(types.0.as_deref(), aggregate_id.0.as_deref())?;
-        let slot = caller.open_stream(&self.app)?;
+        let slot = caller.open_stream(&self.app).await?;
         let after = match last_event_id.0.or(after.0) {
             Some(after) => after,
             None => follow::head(&self.app).await?,
@@ -104,7 +104,7 @@ impl Events {
     /// envelope.
     #[oai(path = "/v1/events/ws", method = "get", operation_id = "follow_events")]
     async fn socket(&self, caller: Caller, socket: WebSocket) -> Result<Upgraded, Problem> {
-        let slot = caller.open_stream(&self.app)?;
+        let slot = caller.open_stream(&self.app).await?;
         let app = self.app.clone();
         Ok(socket::upgraded(socket, app, caller.org, slot))
     }

@@ -173,7 +173,7 @@ impl Scans {
         fresh: Freshness,
     ) -> Result<Live<logs::Line>, Problem> {
         // Before anything is waited for: a right that ends meanwhile ends the stream.
-        let slot = caller.open_stream(&self.app)?;
+        let slot = caller.open_stream(&self.app).await?;
         let (_, row) = find(&self.app, &caller, &id.0, &fresh).await?;
         logs::follow(&self.app, caller.org, slot, &row, last_event_id.0).await
     }
