@@ -28,10 +28,13 @@ pub(crate) enum Kind {
     Refresh,
     /// The one that pages read, to send it along.
     Csrf,
+    /// A sign-in at a provider that has begun.
+    Login,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Csrf];
+    /// What a browser has that is signed in.
+    const OF_SESSION: [Self; 3] = [Self::Access, Self::Refresh, Self::Csrf];
 
     /// With the prefix a browser takes it from this host alone, and over TLS.
     fn name(self, insecure: bool) -> &'static str {
@@ -39,9 +42,11 @@ impl Kind {
             (Self::Access, false) => "__Host-millrace-access",
             (Self::Refresh, false) => "__Host-millrace-refresh",
             (Self::Csrf, false) => "__Host-millrace-csrf",
+            (Self::Login, false) => "__Host-millrace-login",
             (Self::Access, true) => "millrace-access",
             (Self::Refresh, true) => "millrace-refresh",
             (Self::Csrf, true) => "millrace-csrf",
+            (Self::Login, true) => "millrace-login",
         }
     }
 }
@@ -63,9 +68,11 @@ pub(crate) fn set(app: &App, scope: &Scope, kind: Kind, value: &str, max_age_s: 
     let insecure = app.options.insecure_cookies;
     let secure = if insecure { "" } else { "; Secure" };
     let http_only = if kind == Kind::Csrf { "" } else { "; HttpOnly" };
+    // Browsers come back from providers by a link of another site.
+    let site = if kind == Kind::Login { "Lax" } else { "Strict" };
     let name = kind.name(insecure);
     let cookie =
-        format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Strict{secure}{http_only}");
+        format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite={site}{secure}{http_only}");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         scope.add_cookie(cookie);
     }
@@ -74,7 +81,7 @@ pub(crate) fn set(app: &App, scope: &Scope, kind: Kind, value: &str, max_age_s: 
 /// Lets a browser that signed in by cookies forget all of them.
 pub(crate) fn forget(app: &App, scope: &Scope) {
     if scope.by_cookie() {
-        Kind::ALL.into_iter().for_each(|kind| set(app, scope, kind, "", 0));
+        Kind::OF_SESSION.into_iter().for_each(|kind| set(app, scope, kind, "", 0));
     }
 }
 

@@ -67,7 +67,7 @@ type Apis = (
     accounts::Accounts,
     accounts::Me,
     accounts::SecondFactors,
-    accounts::Profile,
+    (accounts::Profile, accounts::ProviderLogins),
     organizations::Apis,
     (address_blocks::AddressBlocks, limiter::Limiter, admin::Apis, api_keys::LeakedKeys),
 );
@@ -91,7 +91,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, stop: CancellationTok
         accounts::Accounts { app: app.clone() },
         accounts::Me { app: app.clone() },
         accounts::SecondFactors { app: app.clone() },
-        accounts::Profile { app: app.clone() },
+        (accounts::Profile { app: app.clone() }, accounts::ProviderLogins { app: app.clone() }),
         organizations::apis(&app),
         (
             address_blocks::AddressBlocks { app: app.clone() },

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use access::Action;
 use domain::{
+    Timestamp,
     ids::{ApiKeyId, OrganizationId, SessionId, UserId},
     users::own_organization,
 };
@@ -42,6 +43,7 @@ pub(crate) struct SignedIn {
     pub user: UserId,
     /// None when it came with a token of a provider, which belongs to no session of ours.
     pub session: Option<SessionId>,
+    pub signed_in_at: Option<Timestamp>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
@@ -188,7 +190,7 @@ pub(crate) fn register_session(registry: &mut Registry) {
 /// Who sent the access token, and is charged for the request. A failure is charged to the client's address.
 pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
     let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-    let Identity { user, session, second_factor, organization, operator } =
+    let Identity { user, session, signed_in_at, second_factor, organization, operator } =
         match identify(request, app, &client.scope).await {
             Ok(known) => known,
             Err(problem) if problem.code == Code::Unauthenticated => {
@@ -201,7 +203,7 @@ pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
         Some(key) => (Actor::ApiKey(key), Some(Actor::User(user))),
         None => (Actor::User(user), None),
     };
-    Ok(SignedIn { user, session, second_factor, organization, operator, client })
+    Ok(SignedIn { user, session, signed_in_at, second_factor, organization, operator, client })
 }
 
 async fn identify(request: &Request, app: &App, scope: &Scope) -> Result<Identity, Problem> {

@@ -13,7 +13,7 @@ use vault::{DataKey, Place};
 use crate::problem::{Code, Problem};
 
 /// Time for a person to answer.
-const LIFE: TimeDelta = TimeDelta::minutes(5);
+pub(super) const LIFE: TimeDelta = TimeDelta::minutes(5);
 
 /// Seals and opens challenges of this installation.
 pub(crate) struct Challenges(DataKey);
@@ -25,6 +25,10 @@ pub(super) enum Purpose {
     PasskeyLogin,
     AddTotp,
     AddPasskey,
+    /// A sign-in at a provider that has begun, in a cookie.
+    ProviderFlow,
+    /// What came of it.
+    ProviderArrival,
 }
 
 /// A sign-in that waits for more. The id of its session is known already: a session starts once, so a
@@ -54,6 +58,8 @@ impl Purpose {
             Self::PasskeyLogin => "passkey login",
             Self::AddTotp => "add totp",
             Self::AddPasskey => "add passkey",
+            Self::ProviderFlow => "provider flow",
+            Self::ProviderArrival => "provider arrival",
         }
     }
 

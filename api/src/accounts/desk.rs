@@ -60,6 +60,7 @@ pub(crate) struct Identity {
     pub user: UserId,
     /// None for a token of somebody else, which belongs to no session of ours.
     pub session: Option<SessionId>,
+    pub signed_in_at: Option<Timestamp>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
     /// The organisation that the token is for, if it is for one.
@@ -194,8 +195,14 @@ impl Desk {
         if self.is_alive(app, user, session, operator, now).await? {
             let second_factor = claims.amr.iter().any(|method| method == TWO_FACTORS);
             let organization = claims.org.as_deref().and_then(|org| org.parse().ok());
-            let known =
-                Identity { user, session: Some(session), second_factor, organization, operator };
+            let known = Identity {
+                user,
+                session: Some(session),
+                signed_in_at: Timestamp::from_timestamp(claims.auth_time, 0),
+                second_factor,
+                organization,
+                operator,
+            };
             return Ok((known, session));
         }
         Err(over())

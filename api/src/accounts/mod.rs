@@ -21,21 +21,21 @@ mod session;
 mod sign_up;
 mod signing;
 
-use domain::sessions::Proof;
+use domain::{ids::SessionId, sessions::Proof};
 use poem::Request;
 use poem_openapi::{OpenApi, payload::Json};
 
 use crate::{cookies, document::Tag, problem::Problem, state::App};
 pub(crate) use caller::{Client, SESSION, SignedIn, register_session, signed_in};
 pub(crate) use desk::{Desk, DeskCell, nonce};
-use factors::LoginAnswer;
 pub(crate) use factors::SecondFactors;
+use factors::{FirstFactor, LoginAnswer};
 pub(crate) use me::{Me, open};
 use model::{AddressInput, LoginInput, NewPasswordInput, RefreshInput, SignUpInput, Tokens};
 pub(crate) use model::{LinkInput, Noted};
 pub(crate) use profile::Profile;
-pub(crate) use providers::Providers;
 pub use providers::{ClientOptions, LoginOptions, ProviderKind, ProviderOptions};
+pub(crate) use providers::{ProviderLogins, Providers};
 pub(crate) use sign_up::{owner, parse_address};
 pub(crate) use signing::keep_signing_keys;
 pub use signing::rotate_signing_keys;
@@ -85,7 +85,12 @@ impl Accounts {
     ) -> Result<LoginAnswer, Problem> {
         let LoginInput { email, password } = input.0;
         let (user, state) = password::check(&self.app, &client, &email, password).await?;
-        factors::first_factor_given(&self.app, &client, user, &state, Proof::Password).await
+        let given = FirstFactor {
+            proof: Proof::Password,
+            provider: None,
+            session: SessionId::from_uuid(self.app.journal.clock().new_id()),
+        };
+        factors::first_factor_given(&self.app, &client, user, &state, given).await
     }
 
     /// Go on with a session

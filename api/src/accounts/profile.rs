@@ -51,8 +51,8 @@ pub(crate) struct ProfileInput {
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub(crate) struct PasswordInput {
-    /// The present one.
-    pub password: String,
+    /// The present one. Left out by somebody who has none and has just signed in.
+    pub password: Option<String>,
     /// At least 8 characters that are hard to guess.
     pub new_password: String,
 }
@@ -60,8 +60,8 @@ pub(crate) struct PasswordInput {
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub(crate) struct EmailInput {
-    /// Of the account, once more.
-    pub password: String,
+    /// Of the account, once more. Left out by somebody who has none and has just signed in.
+    pub password: Option<String>,
     /// The address it is to have.
     pub email: String,
 }

@@ -21,6 +21,8 @@ pub enum Code {
     LastOwner,
     LastWayIn,
     AddressHasAccount,
+    AddressNotConfirmed,
+    IdentityLinked,
     CsrfRefused,
     AddressBlocked,
     NotFound,
@@ -46,7 +48,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -65,6 +67,8 @@ impl Code {
         Self::LastOwner,
         Self::LastWayIn,
         Self::AddressHasAccount,
+        Self::AddressNotConfirmed,
+        Self::IdentityLinked,
         Self::CsrfRefused,
         Self::AddressBlocked,
         Self::NotFound,
@@ -109,6 +113,8 @@ impl Code {
             Self::LastOwner => "last-owner",
             Self::LastWayIn => "last-way-in",
             Self::AddressHasAccount => "address-has-account",
+            Self::AddressNotConfirmed => "address-not-confirmed",
+            Self::IdentityLinked => "identity-linked",
             Self::CsrfRefused => "csrf-refused",
             Self::AddressBlocked => "address-blocked",
             Self::NotFound => "not-found",
@@ -145,6 +151,7 @@ impl Code {
             | Self::SignatureRequired
             | Self::SignatureInvalid => StatusCode::UNAUTHORIZED,
             Self::Forbidden
+            | Self::AddressNotConfirmed
             | Self::PlatformOnly
             | Self::AccountSuspended
             | Self::ImpersonationForbidden
@@ -161,7 +168,8 @@ impl Code {
             | Self::OrganizationArchived
             | Self::LastOwner
             | Self::LastWayIn
-            | Self::AddressHasAccount => StatusCode::CONFLICT,
+            | Self::AddressHasAccount
+            | Self::IdentityLinked => StatusCode::CONFLICT,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -198,6 +206,8 @@ impl Code {
             Self::LastOwner => "An organisation keeps its last owner",
             Self::LastWayIn => "An account keeps a way to sign in",
             Self::AddressHasAccount => "There is an account with the address",
+            Self::AddressNotConfirmed => "The provider has not confirmed an address",
+            Self::IdentityLinked => "The person at the provider has another account",
             Self::NotFound => "There is no such resource",
             Self::NoSuchRoute => "There is nothing at this path",
             Self::MethodNotAllowed => "The resource does not know this method",
@@ -251,6 +261,10 @@ impl Code {
                 "Send `Millrace-Organization` with the id or the slug of one of your organisations."
             }
             Self::OrganizationArchived => "An owner can bring it back; until then it can be read.",
+            Self::AddressNotConfirmed => {
+                "Confirm the address at the provider, or sign in as before and link the provider."
+            }
+            Self::IdentityLinked => "Sign in through the provider, and unlink it there first.",
             Self::LastWayIn => {
                 "Choose a password at `/v1/users/me/password`, or link another identity first."
             }

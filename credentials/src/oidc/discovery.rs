@@ -19,6 +19,8 @@ pub struct Discovery {
     #[serde(default)]
     pub id_token_signing_alg_values_supported: Vec<String>,
     #[serde(default)]
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    #[serde(default)]
     pub code_challenge_methods_supported: Vec<String>,
 }
 

@@ -25,7 +25,7 @@ use model::{
     ConfirmTotpInput, FactorsView, NewPasskey, NewPasskeyInput, PasskeyAsked, PasskeyInput,
     RecoveryCodes, SecondFactorInput, TotpAsked,
 };
-pub(super) use sign_in::first_factor_given;
+pub(super) use sign_in::{FirstFactor, first_factor_given};
 
 /// Signing in beyond the password.
 pub(crate) struct SecondFactors {

@@ -12,8 +12,8 @@ use crate::{problem::Problem, state::App};
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub(crate) struct ConfirmInput {
-    /// Of the account, once more.
-    pub password: String,
+    /// Of the account, once more. Left out by somebody who has none and has just signed in.
+    pub password: Option<String>,
 }
 
 #[derive(Object)]

@@ -31,26 +31,34 @@ use crate::{
     state::App,
 };
 
+/// What somebody has proved who they are by, before a second factor is asked for.
+pub(in super::super) struct FirstFactor {
+    pub proof: Proof,
+    pub provider: Option<String>,
+    /// The session that is to start.
+    pub session: SessionId,
+}
+
 /// Signs in whoever gave the first factor, or asks for the second.
 pub(in super::super) async fn first_factor_given(
     app: &App,
     client: &Client,
     user: UserId,
     account: &User,
-    proof: Proof,
+    given: FirstFactor,
 ) -> Result<LoginAnswer, Problem> {
     check_suspension(account)?;
     let (desk, factors) = (app.desk().await?, of(app, user).await?);
-    let session = SessionId::from_uuid(app.journal.clock().new_id());
+    let FirstFactor { proof, provider, session } = given;
     let pending = Pending {
         user: Some(user),
         epoch: account.session_epoch,
         session,
         proofs: vec![proof],
-        provider: None,
+        provider,
         ceremony: None,
     };
-    if !factors.any() {
+    if !factors.any() || Proof::are_two(&[proof]) {
         let tokens = session::start(app, desk, client, user, pending).await?;
         return Ok(LoginAnswer::SignedIn(Json(tokens)));
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What clocks may differ by.
-const LEEWAY_SECONDS: u32 = 30;
+pub(super) const LEEWAY_SECONDS: u32 = 30;
 
 impl Providers {
     /// Whose token it is, if it claims to be one of theirs. One that does and does not hold is refused:
@@ -116,7 +116,14 @@ fn identity(
         let detail = "the account has a second factor, which the token does not tell of; sign in";
         return Err(refused(detail.to_owned()));
     }
-    Ok(Identity { user: known.user, session: None, second_factor, organization, operator: None })
+    Ok(Identity {
+        user: known.user,
+        session: None,
+        signed_in_at: None,
+        second_factor,
+        organization,
+        operator: None,
+    })
 }
 
 /// A token of the same second may be from before.

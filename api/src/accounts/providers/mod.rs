@@ -4,8 +4,13 @@
 //! the place of both in the blind index; addresses change hands, and say it only where the operator wants it.
 
 mod bearer;
+mod flow;
+mod github;
+mod oidc;
+mod operations;
 mod options;
 mod provider;
+mod sign_in;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +26,7 @@ use tokio::time::Instant;
 
 use super::{factors, session::state};
 use crate::{problem::Problem, state::App};
+pub(crate) use operations::ProviderLogins;
 pub use options::{ClientOptions, LoginOptions, ProviderKind, ProviderOptions};
 use provider::Provider;
 

@@ -41,6 +41,8 @@ pub(super) enum Fault {
     Malformed(&'static str),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error("the issuer has no {0}")]
+    Lacks(&'static str),
     #[error(transparent)]
     Keys(#[from] JwksError),
 }

@@ -1,10 +1,14 @@
 //! Others who say who somebody is.
 
 mod bearer;
+mod browser;
+mod github;
 mod issuer;
 mod legacy;
+mod linking;
+mod login;
 
-use api::{LoginOptions, Options, ProviderKind, ProviderOptions};
+use api::{ClientOptions, LoginOptions, Options, ProviderKind, ProviderOptions};
 use domain::{
     Pii,
     ids::UserId,
@@ -47,8 +51,21 @@ async fn server_with(provider: ProviderOptions) -> Server {
     .await
 }
 
+/// Whom people can sign in through.
+fn lets_in(issuer: &Issuer) -> ProviderOptions {
+    let secret = Some("p&w d".to_owned().into());
+    ProviderOptions {
+        client: Some(ClientOptions { id: "mill".to_owned(), secret }),
+        scopes: vec!["openid".to_owned(), "email".to_owned()],
+        audiences: Vec::new(),
+        ..takes_tokens(issuer)
+    }
+}
+
 async fn server_of(login: LoginOptions) -> Server {
-    Server::with(Options { login, ..super::options() }).await
+    let public_url = Some("https://mill.example/".parse().unwrap());
+    let cors_origins = vec!["https://app.mill.example".to_owned()];
+    Server::with(Options { login, public_url, cors_origins, ..super::options() }).await
 }
 
 impl Server {
