@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Millrace needs besides Rust: Postgres 15+, nats-server 2.10+, git, bubblewrap, util-linux.
-# With the argument python3-venv also that, for the tests that run a server written in Python.
+# With the argument python3-venv also that, for the tests that run a server written in Python; with npm also
+# Node.js and npm, for the one that runs an OpenID provider.
 # For the tests it also installs an SMTP server, python3-aiosmtpd.
 # As root it installs what is missing with apt; otherwise it prints the one command to run and exits 1.
 # Does nothing, quickly, when everything is there. Debian 12 and later, Ubuntu 22.04 and later.
@@ -46,6 +47,7 @@ missing() {
     have bwrap || echo bubblewrap
     have setpriv || echo util-linux
     [ "$extra" != python3-venv ] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    [ "$extra" != npm ] || { have node && have npm; } || echo npm
     smtp_server || echo python3-aiosmtpd
 }
 

@@ -8,6 +8,7 @@ mod erasure;
 mod installation;
 mod journey;
 mod mails;
+mod openid;
 mod operator;
 mod person;
 mod revocation;
