@@ -17,7 +17,7 @@ pub mod workload;
 
 pub use action::{Action, ActionSet, UnknownAction};
 pub use builtin::{least_role, schema_text};
-pub use circumstances::Circumstances;
+pub use circumstances::{BY_ACCOUNT, BY_BACKEND, BY_KEY, BY_OPERATOR, Circumstances, SIGNED_IN_BY};
 pub use engine::{CompileError, Decision, Policies, PolicyRef, Reason, Request};
 pub use explain::{Considered, Explanation, Ground, Tested};
 pub use permissions::{MAX_PERMISSIONS, PermissionError, Permissions};

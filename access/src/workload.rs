@@ -163,6 +163,7 @@ fn at_work(environment: &str, project: &str, time: DateTime<Utc>) -> Circumstanc
         time: Some(time),
         address: Some(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
         second_factor: Some(true),
+        signed_in_by: Some(crate::BY_ACCOUNT.to_owned()),
         project: Some(project.to_owned()),
         environment: Some(environment.to_owned()),
         impersonated: false,

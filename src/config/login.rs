@@ -90,6 +90,10 @@ impl Provider {
             let fault = format!("`{name}` is not small letters, digits and hyphens");
             faults.add("login.providers.name", fault);
         }
+        if access::SIGNED_IN_BY.contains(&name.as_str()) {
+            let fault = format!("`{name}` is what policies call another way to be let in");
+            faults.add("login.providers.name", fault);
+        }
         let mut fault = |key: &str, text: &str| {
             faults.add(format_args!("login.providers.{key} of `{name}`"), text);
         };

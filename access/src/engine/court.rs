@@ -198,7 +198,7 @@ fn context(request: &Request<'_>, known: &Known<'_>) -> Clear<Context> {
         }
         other => (false, other.member().is_some_and(|member| member.extra.cover(request.action))),
     };
-    let Circumstances { second_factor, project, environment, impersonated, .. } =
+    let Circumstances { second_factor, signed_in_by, project, environment, impersonated, .. } =
         request.circumstances;
     let mut pairs = vec![
         ("in_scope".to_owned(), Value::new_bool(in_scope)),
@@ -211,6 +211,7 @@ fn context(request: &Request<'_>, known: &Known<'_>) -> Clear<Context> {
     add("time", known.milliseconds().map(Value::new_long));
     add("address", known.address().map(|address| Value::new_ip(address.to_string())));
     add("second_factor", second_factor.map(Value::new_bool));
+    add("signed_in_by", signed_in_by.clone().map(Value::new_string));
     add("project", project.clone().map(Value::new_string));
     add("environment", environment.clone().map(Value::new_string));
     Context::from_pairs(pairs).map_err(unclear)

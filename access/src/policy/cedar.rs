@@ -99,6 +99,7 @@ fn audience(audience: &Audience) -> Built<Tree> {
 fn is_known(condition: &Condition) -> Built<Tree> {
     let context = || var(Var::Context);
     Ok(match condition {
+        Condition::Text { subject: Subject::SignedInBy, .. } => has(context(), "signed_in_by"),
         Condition::Text { subject: Subject::Project, .. } => has(context(), "project"),
         Condition::Text { subject: Subject::Environment, .. } => has(context(), "environment"),
         Condition::Text { subject: Subject::Attribute(name), .. } => {
@@ -118,6 +119,7 @@ fn holds(condition: &Condition) -> Built<Tree> {
     Ok(match condition {
         Condition::Text { subject, values, among } => {
             let subject = match subject {
+                Subject::SignedInBy => known("signed_in_by"),
                 Subject::Project => known("project"),
                 Subject::Environment => known("environment"),
                 Subject::Attribute(name) => {

@@ -142,6 +142,7 @@ impl Check {
         let mut conditions = Vec::new();
         conditions.extend(forms.second_factor.map(Condition::SecondFactor));
         for (subject, field, test) in [
+            (Subject::SignedInBy, "signed_in_by", &forms.signed_in_by),
             (Subject::Project, "project", &forms.project),
             (Subject::Environment, "environment", &forms.environment),
         ] {

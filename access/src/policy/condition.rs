@@ -12,6 +12,7 @@ use crate::{Circumstances, Resource};
 /// What a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
+    SignedInBy,
     Project,
     Environment,
     /// An attribute of the resource.
@@ -112,6 +113,7 @@ impl<'a> Known<'a> {
 
     pub fn text(&self, subject: &Subject) -> Option<&'a str> {
         match subject {
+            Subject::SignedInBy => self.circumstances.signed_in_by.as_deref(),
             Subject::Project => self.circumstances.project.as_deref(),
             Subject::Environment => self.circumstances.environment.as_deref(),
             Subject::Attribute(name) => self.attributes.get(name).map(String::as_str),

@@ -54,6 +54,10 @@ pub struct ConditionsForm {
     /// Whether a second factor was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<bool>,
+    /// By whom they were let in: the name of a provider; `account` with what the account has here;
+    /// `key` for an API key; `backend` for a token of an older backend; `operator`, who acts as them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in_by: Option<TextTest>,
     /// Attributes of the resource, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, TextTest>,
@@ -183,6 +187,7 @@ impl<'a> Fields<'a> {
                     time: fields.optional("time"),
                     address: fields.optional("address"),
                     second_factor: fields.optional("second_factor"),
+                    signed_in_by: fields.optional("signed_in_by"),
                     attributes: fields.optional("attributes").unwrap_or_default(),
                 };
                 self.faults.extend(fields.finish());

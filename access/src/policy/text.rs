@@ -42,6 +42,7 @@ impl Condition {
     /// What it looks at, as the form names it.
     pub(crate) fn name(&self) -> String {
         match self {
+            Self::Text { subject: Subject::SignedInBy, .. } => "signed_in_by".to_owned(),
             Self::Text { subject: Subject::Project, .. } => "project".to_owned(),
             Self::Text { subject: Subject::Environment, .. } => "environment".to_owned(),
             Self::Text { subject: Subject::Attribute(name), .. } => format!("attributes.{name}"),

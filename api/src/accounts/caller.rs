@@ -1,6 +1,6 @@
 //! Who calls an operation of accounts: anybody, or somebody who has signed in.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use access::Action;
 use domain::{
@@ -46,6 +46,8 @@ pub(crate) struct SignedIn {
     pub signed_in_at: Option<Timestamp>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
+    /// By whom they were let in, as policies name it.
+    pub signed_in_by: Cow<'static, str>,
     /// The organisation that the token is for, if it is for one.
     pub organization: Option<OrganizationId>,
     /// The key of the platform whose owner acts as the user.
@@ -55,7 +57,11 @@ pub(crate) struct SignedIn {
 
 impl SignedIn {
     pub fn presence(&self) -> Presence {
-        Presence { second_factor: self.second_factor, impersonated: self.operator.is_some() }
+        Presence {
+            second_factor: self.second_factor,
+            signed_in_by: self.signed_in_by.clone(),
+            impersonated: self.operator.is_some(),
+        }
     }
 
     /// For what concerns the session itself.
@@ -165,7 +171,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         let person = signed_in(request).await?;
         let app = App::of(request)
             .ok_or_else(|| Problem::new(Code::Internal, "the request reached no application"))?;
-        decide_own(app, request, &person.client.scope, person.user, person.presence())?;
+        decide_own(app, request, &person.client.scope, person.user, &person.presence())?;
         Ok(person)
     }
 }
@@ -190,20 +196,37 @@ pub(crate) fn register_session(registry: &mut Registry) {
 /// Who sent the access token, and is charged for the request. A failure is charged to the client's address.
 pub(crate) async fn signed_in(request: &Request) -> Result<SignedIn, Problem> {
     let (app, mut client) = Client::of(request, Actor::Anonymous)?;
-    let Identity { user, session, signed_in_at, second_factor, organization, operator } =
-        match identify(request, app, &client.scope).await {
-            Ok(known) => known,
-            Err(problem) if problem.code == Code::Unauthenticated => {
-                return Err(client.failed(app, problem));
-            }
-            Err(problem) => return Err(problem),
-        };
+    let known = match identify(request, app, &client.scope).await {
+        Ok(known) => known,
+        Err(problem) if problem.code == Code::Unauthenticated => {
+            return Err(client.failed(app, problem));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let Identity {
+        user,
+        session,
+        signed_in_at,
+        second_factor,
+        signed_in_by,
+        organization,
+        operator,
+    } = known;
     charge::user(app, &client.scope, user)?;
     (client.actor, client.on_behalf_of) = match operator {
         Some(key) => (Actor::ApiKey(key), Some(Actor::User(user))),
         None => (Actor::User(user), None),
     };
-    Ok(SignedIn { user, session, signed_in_at, second_factor, organization, operator, client })
+    Ok(SignedIn {
+        user,
+        session,
+        signed_in_at,
+        second_factor,
+        signed_in_by,
+        organization,
+        operator,
+        client,
+    })
 }
 
 async fn identify(request: &Request, app: &App, scope: &Scope) -> Result<Identity, Problem> {

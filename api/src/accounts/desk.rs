@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chrono::TimeDelta;
 use credentials::{
@@ -63,6 +63,8 @@ pub(crate) struct Identity {
     pub signed_in_at: Option<Timestamp>,
     /// Whether they gave a second factor when they signed in.
     pub second_factor: bool,
+    /// By whom they were let in, as policies name it.
+    pub signed_in_by: Cow<'static, str>,
     /// The organisation that the token is for, if it is for one.
     pub organization: Option<OrganizationId>,
     /// The key of the platform whose owner acts as the user.
@@ -118,7 +120,7 @@ impl Desk {
         app: &App,
         user: UserId,
         session: SessionId,
-        proofs: &[Proof],
+        (proofs, provider): (&[Proof], Option<String>),
         signed_in_at: Timestamp,
     ) -> (String, Timestamp) {
         let now = app.journal.clock().now();
@@ -133,6 +135,7 @@ impl Desk {
             scope: None,
             act: None,
             amr: methods(proofs),
+            idp: provider,
             auth_time: signed_in_at.timestamp(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -162,6 +165,7 @@ impl Desk {
             scope: None,
             act: Some(ActorClaim { sub: operator.to_string() }),
             amr: Vec::new(),
+            idp: None,
             auth_time: now.timestamp(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -200,6 +204,11 @@ impl Desk {
                 session: Some(session),
                 signed_in_at: Timestamp::from_timestamp(claims.auth_time, 0),
                 second_factor,
+                signed_in_by: match (operator, claims.idp) {
+                    (Some(_), _) => access::BY_OPERATOR.into(),
+                    (None, Some(provider)) => provider.into(),
+                    (None, None) => access::BY_ACCOUNT.into(),
+                },
                 organization,
                 operator,
             };

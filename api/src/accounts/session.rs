@@ -39,7 +39,7 @@ pub(super) async fn start(
         epoch,
         token_hash: token.hash().to_string(),
         proofs: proofs.clone(),
-        provider,
+        provider: provider.clone(),
         client: client.name.as_ref().map(|name| {
             Pii::plain(name.chars().filter(|c| !c.is_control()).take(MAX_CLIENT_CHARS).collect())
         }),
@@ -47,7 +47,7 @@ pub(super) async fn start(
     };
     let command = SessionCommand::Start(Box::new(start), now);
     app.execute::<Session>(client.context(app, user), session.to_string(), command).await?;
-    Ok(tokens(app, desk, client, (user, session), &proofs, &token, now))
+    Ok(tokens(app, desk, client, (user, session), (&proofs, provider), &token, now))
 }
 
 /// Uses up a refresh token for a new one.
@@ -78,7 +78,8 @@ pub(super) async fn refresh(
         return Err(over());
     }
     let started_at = after.started_at.unwrap_or(now);
-    Ok(tokens(app, desk, client, (user, session), &after.proofs, &next, started_at))
+    let came_by = (after.proofs.as_slice(), after.provider.clone());
+    Ok(tokens(app, desk, client, (user, session), came_by, &next, started_at))
 }
 
 /// Ends a session of the person. Whether there is such a session is told by the answer.
@@ -124,11 +125,12 @@ fn tokens(
     desk: &Desk,
     client: &Client,
     (user, session): (UserId, SessionId),
-    proofs: &[Proof],
+    (proofs, provider): (&[Proof], Option<String>),
     refresh: &SecretToken,
     signed_in_at: Timestamp,
 ) -> Tokens {
-    let (access, expires_at) = desk.access_token(app, user, session, proofs, signed_in_at);
+    let (access, expires_at) =
+        desk.access_token(app, user, session, (proofs, provider), signed_in_at);
     let refresh = format!("{user}.{session}.{}", refresh.expose());
     let scope = &client.scope;
     let in_body = !scope.wants_cookies && !scope.by_cookie();

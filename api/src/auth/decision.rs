@@ -1,6 +1,6 @@
 //! Whether the caller may do what the operation asks for.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use access::{
     Action, Area, Circumstances, Decision, Policies, PolicyRef, Principal, Reason, Resource, Role,
@@ -21,12 +21,22 @@ use crate::{
 const PARAMETERS: [&str; 2] = ["param0", "param1"];
 
 /// How whoever acts has come to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Presence {
     /// Whether they gave a second factor when they signed in. A key has none.
     pub second_factor: bool,
+    /// By whom they were let in, as policies name it.
+    pub signed_in_by: Cow<'static, str>,
     /// Whether it is an operator who acts as somebody.
     pub impersonated: bool,
+}
+
+impl Presence {
+    pub const OF_KEY: Self = Self {
+        second_factor: false,
+        signed_in_by: Cow::Borrowed(access::BY_KEY),
+        impersonated: false,
+    };
 }
 
 /// Refuses the request unless whoever acts may do what its operation asks for.
@@ -37,7 +47,7 @@ pub(super) async fn decide(
     route: &Route,
     scope: &Scope,
     acting: &Acting,
-    presence: Presence,
+    presence: &Presence,
 ) -> Result<(), Problem> {
     let action = asked_of(route, request, scope)?;
     acting.condition.check(action)?;
@@ -61,7 +71,7 @@ pub(crate) fn decide_own(
     request: &Request,
     scope: &Scope,
     user: UserId,
-    presence: Presence,
+    presence: &Presence,
 ) -> Result<(), Problem> {
     let action = asked(app, request, scope)?;
     let principal = Principal::User { id: user.to_string(), member: None };
@@ -76,7 +86,7 @@ fn judge(
     app: &App,
     policies: &Policies,
     scope: &Scope,
-    presence: Presence,
+    presence: &Presence,
     action: Action,
     principal: &Principal,
     resource: &Resource,
@@ -86,19 +96,34 @@ fn judge(
         return Ok(());
     }
     let refused = refusal(action, &decision);
-    let could = !presence.second_factor && matches!(principal, Principal::User { .. });
-    let with_factor = Presence { second_factor: true, ..presence };
-    if could && weigh(app, policies, scope, with_factor, action, principal, resource).allowed {
+    if presence.impersonated || !matches!(principal, Principal::User { .. }) {
+        return Err(refused);
+    }
+    let may = |instead: &Presence| {
+        weigh(app, policies, scope, instead, action, principal, resource).allowed
+    };
+    if !presence.second_factor && may(&Presence { second_factor: true, ..presence.clone() }) {
         return Err(Problem::new(Code::SecondFactorNeeded, refused.detail));
     }
-    Err(refused)
+    let providers = app.options.login.providers.iter().map(|provider| &provider.name);
+    let through = |name: &&String| {
+        let signed_in_by = Cow::Owned((*name).clone());
+        may(&Presence { signed_in_by, second_factor: true, impersonated: false })
+    };
+    match providers.into_iter().find(through) {
+        Some(name) => {
+            let detail = format!("{}; sign in through `{name}`", refused.detail);
+            Err(Problem::new(Code::ProviderNeeded, detail))
+        }
+        None => Err(refused),
+    }
 }
 
 fn weigh(
     app: &App,
     policies: &Policies,
     scope: &Scope,
-    presence: Presence,
+    presence: &Presence,
     action: Action,
     principal: &Principal,
     resource: &Resource,
@@ -107,6 +132,7 @@ fn weigh(
         time: Some(app.journal.clock().now()),
         address: scope.address,
         second_factor: Some(presence.second_factor),
+        signed_in_by: Some(presence.signed_in_by.clone().into_owned()),
         impersonated: presence.impersonated,
         ..Circumstances::default()
     };
@@ -120,7 +146,7 @@ pub(crate) async fn may(app: &App, caller: &Caller, action: Action) -> Result<bo
     let policies = app.policies.of(app, caller.org, acting.policies_position).await?;
     let area = action.resource().area();
     let (principal, resource) = (acting.principal(area), collection(acting, area));
-    Ok(weigh(app, &policies, &caller.scope, caller.presence, action, principal, &resource).allowed)
+    Ok(weigh(app, &policies, &caller.scope, &caller.presence, action, principal, &resource).allowed)
 }
 
 /// What the operation of the request asks for.

@@ -43,14 +43,13 @@ pub(super) async fn authenticate(
         return Err(Problem::not_found());
     }
     let policies = app.policies.of(app, org, key.acting.policies_position).await?;
-    decision::decide(app, &policies, request, route, scope, &key.acting, Presence::default())
-        .await?;
+    decision::decide(app, &policies, request, route, scope, &key.acting, &Presence::OF_KEY).await?;
     let scope = Arc::clone(scope);
     Ok(Caller {
         org,
         by: By::Key(key),
         session: None,
-        presence: Presence::default(),
+        presence: Presence::OF_KEY,
         operator: None,
         scope,
     })

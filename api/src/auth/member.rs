@@ -63,7 +63,7 @@ pub(super) async fn authenticate(
     let member = app.members.find(app, person.user, wanted).await?;
     let (org, presence) = (member.acting.org, person.presence());
     let policies = app.policies.of(app, org, member.acting.policies_position).await?;
-    decision::decide(app, &policies, request, route, scope, &member.acting, presence).await?;
+    decision::decide(app, &policies, request, route, scope, &member.acting, &presence).await?;
     let (by, session) = (By::Member(member), person.session);
     let (operator, scope) = (person.operator, Arc::clone(scope));
     Ok(Caller { org, by, session, presence, operator, scope })

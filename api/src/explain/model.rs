@@ -32,6 +32,9 @@ pub(crate) struct CircumstancesInput {
     pub address: Option<String>,
     /// Of the caller when the question is about them.
     pub second_factor: Option<bool>,
+    /// Of the caller when the question is about them: the name of a provider, `account`, `key`,
+    /// `backend` or `operator`.
+    pub signed_in_by: Option<String>,
     pub project: Option<String>,
     pub environment: Option<String>,
     /// Whether an operator acts in their place.

@@ -294,7 +294,9 @@ fn circumstances(
         Problem::new(Code::ValidationFailed, text).at("circumstances.address", text)
     })?;
     let second_factor = input.second_factor.or(own.then_some(caller.presence.second_factor));
+    let of_caller = || own.then(|| caller.presence.signed_in_by.clone().into_owned());
     Ok(Circumstances {
+        signed_in_by: input.signed_in_by.or_else(of_caller),
         time: Some(input.time.unwrap_or(at)),
         address: address.or(caller.scope.address.filter(|_| own)),
         second_factor,

@@ -13,6 +13,7 @@ pub enum Code {
     Forbidden,
     AccountSuspended,
     SecondFactorNeeded,
+    ProviderNeeded,
     ImpersonationForbidden,
     PlatformOnly,
     OrganizationRequired,
@@ -48,7 +49,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -59,6 +60,7 @@ impl Code {
         Self::Forbidden,
         Self::AccountSuspended,
         Self::SecondFactorNeeded,
+        Self::ProviderNeeded,
         Self::ImpersonationForbidden,
         Self::PlatformOnly,
         Self::OrganizationRequired,
@@ -105,6 +107,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::AccountSuspended => "account-suspended",
             Self::SecondFactorNeeded => "second-factor-needed",
+            Self::ProviderNeeded => "provider-needed",
             Self::ImpersonationForbidden => "impersonation-forbidden",
             Self::PlatformOnly => "platform-only",
             Self::OrganizationRequired => "organization-required",
@@ -157,6 +160,7 @@ impl Code {
             | Self::ImpersonationForbidden
             | Self::OrganizationSuspended
             | Self::SecondFactorNeeded
+            | Self::ProviderNeeded
             | Self::CsrfRefused
             | Self::AddressBlocked => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchRoute => StatusCode::NOT_FOUND,
@@ -195,6 +199,7 @@ impl Code {
             Self::Unauthenticated => "A valid API key or access token is needed",
             Self::AccountSuspended => "The account is suspended",
             Self::SecondFactorNeeded => "A sign-in with a second factor is needed",
+            Self::ProviderNeeded => "A sign-in through a provider is needed",
             Self::Forbidden => "The policies do not allow this",
             Self::CsrfRefused => "The page that made the request is not known to be ours",
             Self::AddressBlocked => "Requests from this address are not taken",
@@ -252,6 +257,9 @@ impl Code {
             }
             Self::SecondFactorNeeded => {
                 "Sign in with a second factor; set one up at `/v1/users/me/totp` or `/v1/users/me/passkeys`."
+            }
+            Self::ProviderNeeded => {
+                "The organisation wants its members to come through a provider; sign in at `/v1/auth/providers`."
             }
             Self::ImpersonationForbidden => "It is left to whom the account is of.",
             Self::PlatformOnly => {

@@ -23,6 +23,9 @@ pub struct AccessClaims {
     /// How the person proved who they are (RFC 8176), such as `pwd`, `otp` and `mfa`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The provider that the person came through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp: Option<String>,
     /// When they did.
     pub auth_time: i64,
     pub iat: i64,

@@ -31,6 +31,7 @@ fn claims() -> AccessClaims {
         scope: None,
         act: None,
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
+        idp: None,
         auth_time: NOW,
         iat: NOW,
         nbf: NOW,

@@ -66,12 +66,14 @@ fn conditions() -> impl Strategy<Value = Value> {
         option::weighted(often, networks),
         option::weighted(often, any::<bool>()),
         option::weighted(often, text_test()),
+        option::weighted(often, text_test()),
     )
-        .prop_map(|(project, environment, time, address, second_factor, attribute)| {
+        .prop_map(|(project, environment, time, address, second_factor, attribute, by)| {
             let attributes = attribute.map_or_else(|| json!({}), |test| json!({"kind": test}));
             json!({
                 "project": project, "environment": environment, "time": time,
-                "address": address, "second_factor": second_factor, "attributes": attributes,
+                "address": address, "second_factor": second_factor, "signed_in_by": by,
+                "attributes": attributes,
             })
         })
 }
@@ -133,11 +135,19 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         option::of(any::<bool>()),
         text(),
         text(),
+        text(),
         prop::bool::weighted(0.1),
     )
-        .prop_map(|(time, address, second_factor, project, environment, impersonated)| {
-            let time = time.flatten();
-            Circumstances { time, address, second_factor, project, environment, impersonated }
+        .prop_map(|(time, address, second_factor, by, project, environment, impersonated)| {
+            Circumstances {
+                time: time.flatten(),
+                address,
+                second_factor,
+                signed_in_by: by,
+                project,
+                environment,
+                impersonated,
+            }
         })
 }
 

@@ -1,6 +1,6 @@
 //! Tokens of others in place of our own.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use credentials::{
     jose::Unverified,
@@ -78,7 +78,8 @@ impl Providers {
         })?;
         let two = provider.options.trusts_second_factor
             && claims.amr.iter().any(|method| method == TWO_FACTORS);
-        identity(&known, Some(claims.issued_at), two, None)
+        let name = provider.options.name.clone();
+        identity(&known, Some(claims.issued_at), two, name.into(), None)
     }
 
     /// The older backend's word is taken for who it is, and for the organisation that they mean. What
@@ -94,7 +95,7 @@ impl Providers {
         let key = format!("legacy {}", desk.index.email(&email));
         let known = self.known(app, &key, owner(app, desk, &email)).await?.ok_or_else(nobody)?;
         let organization = organization(app, &claims.tenant_id).await?;
-        identity(&known, claims.issued_at, false, organization)
+        identity(&known, claims.issued_at, false, access::BY_BACKEND.into(), organization)
     }
 }
 
@@ -102,6 +103,7 @@ fn identity(
     known: &Known,
     issued_at: Option<i64>,
     second_factor: bool,
+    signed_in_by: Cow<'static, str>,
     organization: Option<OrganizationId>,
 ) -> Result<Identity, Problem> {
     if known.suspended {
@@ -121,6 +123,7 @@ fn identity(
         session: None,
         signed_in_at: None,
         second_factor,
+        signed_in_by,
         organization,
         operator: None,
     })

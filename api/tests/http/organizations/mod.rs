@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// Until somebody gets this status, which must be within a second.
-    async fn soon_gets(&self, status: u16, ask: impl Fn() -> RequestBuilder) {
+    pub async fn soon_gets(&self, status: u16, ask: impl Fn() -> RequestBuilder) {
         let wanted = async {
             while send(ask()).await.status != status {
                 tokio::time::sleep(Duration::from_millis(10)).await;

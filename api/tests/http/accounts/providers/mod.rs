@@ -2,6 +2,7 @@
 
 mod bearer;
 mod browser;
+mod enforced;
 mod github;
 mod issuer;
 mod legacy;
