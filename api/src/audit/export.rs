@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use bytes::Bytes;
 use domain::audit::{Audit, AuditCommand, Export, ExportFormat};
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, future, stream};
 use poem::{Body, IntoResponse, Response, http::header};
 use poem_openapi::{
     ApiResponse,
@@ -134,8 +134,11 @@ pub(super) async fn export(
     app.execute::<Audit>(caller.context(clock.new_id()), audit_log, command).await?;
     let view = app.views.open(audit::NAME, None, std::time::Duration::ZERO).await?;
     let position = view.position();
-    let pages = Pages { app: app.clone(), reach, sight, wanted, view, format, slot, at: At::Start };
-    let body = Body::from_bytes_stream(pages.into_stream());
+    let mut pages =
+        Pages { app: app.clone(), reach, sight, wanted, view, format, slot, next: None };
+    // What fails before anything was sent is told as a problem, and breaks no connection.
+    let first = pages.format.head() + &pages.page(None).await?;
+    let body = Body::from_bytes_stream(pages.into_stream(first));
     let file = format!("attachment; filename=\"audit-{position}.{}\"", extension(format));
     let response = Response::builder()
         .content_type(format.content_type())
@@ -172,35 +175,26 @@ struct Pages {
     format: Format,
     /// Held for as long as there is something to write.
     slot: Slot,
-    at: At,
-}
-
-enum At {
-    Start,
-    Page(Option<String>),
-    End,
+    /// Where the page after the present one begins, if there is one.
+    next: Option<String>,
 }
 
 impl Pages {
-    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        stream::try_unfold(self, |mut pages| async {
-            let text = match std::mem::replace(&mut pages.at, At::End) {
-                At::Start => {
-                    pages.at = At::Page(None);
-                    pages.format.head()
-                }
-                At::Page(cursor) => pages.page(cursor.as_deref()).await?,
-                At::End => return Ok(None),
-            };
+    fn into_stream(self, first: String) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        let rest = stream::try_unfold(self, |mut pages| async {
+            let Some(cursor) = pages.next.take() else { return Ok(None) };
+            let text = pages.page(Some(&cursor)).await?;
             Ok(Some((Bytes::from(text), pages)))
-        })
-        .inspect(|part: &Result<Bytes, Problem>| {
-            if let Err(problem) = part {
-                // The client sees that the answer broke off: it cannot take it for a whole one.
-                tracing::error!(?problem.code, "an export broke off");
-            }
-        })
-        .map(|part| part.map_err(|problem| io::Error::other(problem.detail)))
+        });
+        stream::once(future::ready(Ok(Bytes::from(first))))
+            .chain(rest)
+            .inspect(|part: &Result<Bytes, Problem>| {
+                if let Err(problem) = part {
+                    // The client sees that the answer broke off: it cannot take it for a whole one.
+                    tracing::error!(?problem.code, "an export broke off");
+                }
+            })
+            .map(|part| part.map_err(|problem| io::Error::other(problem.detail)))
     }
 
     async fn page(&mut self, cursor: Option<&str>) -> Result<String, Problem> {
@@ -214,9 +208,7 @@ impl Pages {
             let shown = shown::shown(&self.app, entry, self.sight).await?;
             text.push_str(&self.format.line(shown));
         }
-        if let Some(next) = page.next_cursor {
-            self.at = At::Page(Some(next));
-        }
+        self.next = page.next_cursor;
         Ok(text)
     }
 }
