@@ -123,24 +123,12 @@ impl Desk {
         (proofs, provider): (&[Proof], Option<String>),
         signed_in_at: Timestamp,
     ) -> (String, Timestamp) {
-        let now = app.journal.clock().now();
-        let expires_at = now + TOKEN_LIFE;
+        let expires_at = app.journal.clock().now() + TOKEN_LIFE;
         let token = self.signing.keys().keys.sign(&AccessClaims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
-            sub: user.to_string(),
-            org: None,
-            sid: session.to_string(),
-            roles: Vec::new(),
-            scope: None,
-            act: None,
             amr: methods(proofs),
             idp: provider,
             auth_time: signed_in_at.timestamp(),
-            iat: now.timestamp(),
-            nbf: now.timestamp(),
-            exp: expires_at.timestamp(),
-            jti: app.journal.clock().new_id().to_string(),
+            ..self.claims(app, user, session, expires_at)
         });
         (token, expires_at)
     }
@@ -154,8 +142,23 @@ impl Desk {
         operator: ApiKeyId,
         expires_at: Timestamp,
     ) -> String {
-        let now = app.journal.clock().now();
         self.signing.keys().keys.sign(&AccessClaims {
+            act: Some(ActorClaim { sub: operator.to_string() }),
+            ..self.claims(app, user, session, expires_at)
+        })
+    }
+
+    /// What every access token says that is made now.
+    fn claims(
+        &self,
+        app: &App,
+        user: UserId,
+        session: SessionId,
+        expires_at: Timestamp,
+    ) -> AccessClaims {
+        let clock = app.journal.clock();
+        let now = clock.now().timestamp();
+        AccessClaims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
             sub: user.to_string(),
@@ -163,15 +166,15 @@ impl Desk {
             sid: session.to_string(),
             roles: Vec::new(),
             scope: None,
-            act: Some(ActorClaim { sub: operator.to_string() }),
+            act: None,
             amr: Vec::new(),
             idp: None,
-            auth_time: now.timestamp(),
-            iat: now.timestamp(),
-            nbf: now.timestamp(),
+            auth_time: now,
+            iat: now,
+            nbf: now,
             exp: expires_at.timestamp(),
-            jti: app.journal.clock().new_id().to_string(),
-        })
+            jti: clock.new_id().to_string(),
+        }
     }
 
     /// Whose token it is: one of a provider that is taken in place of ours, or else one of ours.
