@@ -72,7 +72,8 @@ async fn follow_durable(jetstream: &Context, notes: &Notes) -> Result<(), Fallen
 }
 
 /// An ordered consumer with a filter, which goes on after the last event it has seen. It cannot see
-/// holes, so it begins again with a stream that was made again.
+/// holes, so it begins only with a stream that has its first message, and again with a stream that
+/// was made again.
 pub async fn ordered(world: Arc<World>, notes: Notes) {
     let jetstream = connect(&world).await;
     let mut run = Run { number: 0, of: 0, newest: 0 };
@@ -95,11 +96,16 @@ struct Run {
 
 async fn follow_ordered(jetstream: &Context, notes: &Notes, run: &mut Run) -> Result<(), Fallen> {
     let stream = jetstream.get_stream("EVENTS").await?;
+    let state = &stream.cached_info().state;
     if created(&stream) != run.of {
+        // One that was purged will be made again by the relay.
+        if state.first_sequence > 1 {
+            return Ok(());
+        }
         *run = Run { number: run.number + 1, of: created(&stream), newest: 0 };
     }
     // A stream that lost its end has to come back to where it was.
-    if stream.cached_info().state.last_sequence < run.newest {
+    if state.last_sequence < run.newest {
         return Ok(());
     }
     let config = pull::OrderedConfig {
@@ -112,14 +118,24 @@ async fn follow_ordered(jetstream: &Context, notes: &Notes, run: &mut Run) -> Re
         match timeout(QUIET, messages.next()).await {
             Ok(Some(message)) => {
                 let arrival = arrival(message?.headers.as_ref(), run.number);
+                // The client's own recovery goes on in whatever stream has the name by then, and
+                // wherever that one is.
+                if arrival.position <= run.newest && run.of != made(jetstream).await? {
+                    return Ok(());
+                }
                 run.newest = run.newest.max(arrival.position);
                 notes.write(arrival);
             }
             Ok(None) => return Ok(()),
-            Err(_) if run.of == created(&jetstream.get_stream("EVENTS").await?) => {}
+            Err(_) if run.of == made(jetstream).await? => {}
             Err(_) => return Ok(()),
         }
     }
+}
+
+/// When the stream of now was made.
+async fn made(jetstream: &Context) -> Result<i128, Fallen> {
+    Ok(created(&jetstream.get_stream("EVENTS").await?))
 }
 
 fn created(stream: &Stream) -> i128 {
