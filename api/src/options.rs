@@ -49,6 +49,8 @@ pub struct Options {
     pub max_wait: Duration,
     /// Collectors of audit logs may be reached without TLS: for tests.
     pub plain_http_sinks: bool,
+    /// How long an access token can be used, a day at most.
+    pub access_token_life: TimeDelta,
     /// How long a key signs access tokens before the next one does.
     pub signing_keys_life: Option<TimeDelta>,
     /// How passwords are judged and hashed.
@@ -86,6 +88,7 @@ impl Default for Options {
             default_wait: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
             plain_http_sinks: false,
+            access_token_life: TimeDelta::minutes(15),
             signing_keys_life: None,
             passwords: credentials::password::PasswordOptions::default(),
             passkeys: None,

@@ -15,11 +15,19 @@ pub struct Accounts {
     pub passkey_origins: Vec<String>,
     /// How long an invitation into an organisation can be accepted.
     pub invitation_days: u32,
+    /// How long an access token can be used, a day at most. What ends a session ends its tokens at once,
+    /// here; whoever else checks them by the published keys takes them for so long.
+    pub access_token_minutes: u32,
 }
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { passkey_domain: None, passkey_origins: Vec::new(), invitation_days: 7 }
+        Self {
+            passkey_domain: None,
+            passkey_origins: Vec::new(),
+            invitation_days: 7,
+            access_token_minutes: 15,
+        }
     }
 }
 
@@ -28,6 +36,7 @@ impl Section for Accounts {
 
     fn check(&self, faults: &mut Faults) {
         faults.range("accounts.invitation_days", self.invitation_days, 1..=90);
+        faults.range("accounts.access_token_minutes", self.access_token_minutes, 1..=24 * 60);
         let Some(id) = &self.passkey_domain else {
             if !self.passkey_origins.is_empty() {
                 faults.add("accounts.passkey_origins", "go with accounts.passkey_domain");

@@ -73,6 +73,7 @@ fn every_fault_is_named_at_once_with_its_place() {
             ("MILLRACE_SCANS__ALLOWED_PATHS", "relative"),
             ("MILLRACE_SCANS__ALLOWED_PRIVATE_RANGES", "10.0.0.0/99"),
             ("MILLRACE_NATS__REPLICAS", "3"),
+            ("MILLRACE_ACCOUNTS__ACCESS_TOKEN_MINUTES", "1441"),
             ("MILLRACE_SHELL", "x"),
         ],
     )
@@ -95,11 +96,12 @@ fn every_fault_is_named_at_once_with_its_place() {
         "scans.allowed_paths: `relative` is not an absolute path",
         "MILLRACE_SCANS__ALLOWED_PRIVATE_RANGES: invalid IP address",
         "nats.replicas: the private nats-server keeps one copy",
+        "accounts.access_token_minutes: 1441 is not between 1 and 1440",
         "MILLRACE_SHELL: unknown key",
     ] {
         assert!(faults.contains(wanted), "no `{wanted}` in\n{faults}");
     }
-    assert_eq!(faults.lines().count(), 18, "{faults}");
+    assert_eq!(faults.lines().count(), 19, "{faults}");
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn options(config: &Config) -> Options {
         plain_http_sinks: config.audit.plain_http,
         passkeys: config.accounts.relying_party(server, &config.mail.name),
         invitation_life: TimeDelta::days(config.accounts.invitation_days.into()),
+        access_token_life: TimeDelta::minutes(config.accounts.access_token_minutes.into()),
         login: config.login.options(),
         product: config.mail.name.clone(),
         ..Options::default()

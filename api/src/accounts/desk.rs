@@ -1,6 +1,5 @@
 use std::{borrow::Cow, time::Duration};
 
-use chrono::TimeDelta;
 use credentials::{
     access::{AccessClaims, ActorClaim},
     passkey::RelyingParty,
@@ -22,9 +21,6 @@ use crate::{
     problem::{Code, Problem},
     state::App,
 };
-
-/// Life of an access token.
-pub const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
 
 /// A session that was alive is asked about again after this time, so that one that is ended is refused by
 /// every replica in less than a second.
@@ -123,7 +119,7 @@ impl Desk {
         (proofs, provider): (&[Proof], Option<String>),
         signed_in_at: Timestamp,
     ) -> (String, Timestamp) {
-        let expires_at = app.journal.clock().now() + TOKEN_LIFE;
+        let expires_at = app.journal.clock().now() + app.options.access_token_life;
         let token = self.signing.keys().keys.sign(&AccessClaims {
             amr: methods(proofs),
             idp: provider,

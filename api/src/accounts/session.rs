@@ -7,13 +7,7 @@ use domain::{
 };
 use poem::Request;
 
-use super::{
-    Desk,
-    caller::Client,
-    challenge::Pending,
-    desk::{TOKEN_LIFE, nonce},
-    model::Tokens,
-};
+use super::{Desk, caller::Client, challenge::Pending, desk::nonce, model::Tokens};
 use crate::{
     cookies::{self, Kind},
     problem::{Code, Problem},
@@ -136,7 +130,8 @@ fn tokens(
     let in_body = !scope.wants_cookies && !scope.by_cookie();
     let csrf_token = (!in_body).then(|| {
         let csrf = cookies::csrf_token(&desk.links, &session.to_string(), &nonce());
-        cookies::set(app, scope, Kind::Access, &access, TOKEN_LIFE.num_seconds());
+        let life = app.options.access_token_life.num_seconds();
+        cookies::set(app, scope, Kind::Access, &access, life);
         cookies::set(app, scope, Kind::Refresh, &refresh, IDLE_LIFE.num_seconds());
         cookies::set(app, scope, Kind::Csrf, &csrf, IDLE_LIFE.num_seconds());
         csrf

@@ -34,7 +34,7 @@ fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-fn claims(ada: &Person) -> Value {
+pub fn claims(ada: &Person) -> Value {
     let claims = ada.access().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }

@@ -1,7 +1,10 @@
+use api::Options;
+use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{PASSWORD, server};
+use super::{PASSWORD, options, server};
+use crate::support::{Server, send, with_json};
 
 #[tokio::test]
 async fn a_session_goes_on_with_new_tokens() {
@@ -19,6 +22,24 @@ async fn a_session_goes_on_with_new_tokens() {
         (&sessions[0]["current"], &sessions[0]["address"]),
         (&json!(true), &json!("127.0.0.1"))
     );
+}
+
+#[tokio::test]
+async fn an_access_token_lives_as_long_as_the_installation_says() {
+    let long = Options { access_token_life: TimeDelta::hours(24), ..options() };
+    for (server, seconds) in [(server().await, 900), (Server::with(long).await, 86_400)] {
+        let ada = server.person("ada@example.org").await;
+        let claims = super::attacks::claims(&ada);
+        let lives = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+        assert!((seconds - 1..=seconds).contains(&lives), "{claims}");
+        let request = server.bare(Method::POST, "/v1/auth/login");
+        let login = json!({ "email": ada.email, "password": PASSWORD });
+        let answer = send(with_json(request.header("millrace-cookies", "true"), &login)).await;
+        let mut cookies = answer.headers.get_all("set-cookie").iter();
+        let access = cookies.find(|cookie| cookie.to_str().unwrap().contains("access=")).unwrap();
+        let age = format!("Max-Age={seconds}");
+        assert!(access.to_str().unwrap().contains(&age), "{access:?}");
+    }
 }
 
 #[tokio::test]
