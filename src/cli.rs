@@ -40,6 +40,9 @@ pub enum Command {
     /// Issue, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Bring people over from elsewhere.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Show and change the master key, under which the keys of personal data are wrapped.
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -205,6 +208,14 @@ pub enum KeysCommand {
 pub enum VaultCommand {
     /// The master keys at hand, and how many keys each one wraps.
     Status,
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Make accounts of those in a file, a JSON object in each line: `email`, and if known `name`,
+    /// `password_hash` (Argon2id or bcrypt) and `email_verified`. An address that has an account is left
+    /// alone, so that the same file can be given again.
+    Import { file: PathBuf },
+}
+
     /// Make a new master key in the file and wrap every key under it, while everything runs.
     Rotate,
     /// Wrap every key under the first of the master keys that are configured.

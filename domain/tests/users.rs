@@ -8,7 +8,7 @@ use domain::{
     ClaimChange, Decide, Pii, Sealed, Timestamp,
     ids::UserId,
     users::{
-        EMAIL_CLAIM, IDENTITY_CLAIM, Join, Linking, NewIdentity, SignUp, User, UserCommand,
+        EMAIL_CLAIM, IDENTITY_CLAIM, Import, Join, Linking, NewIdentity, SignUp, User, UserCommand,
         UserError, UserEvent, own_organization,
     },
 };
@@ -117,6 +117,45 @@ fn somebody_signs_up_once_and_is_asked_to_confirm_the_address() {
             .given_no_previous_events()
             .when(sign_up(Some(name)))
             .then_expect_error(UserError::Name);
+    }
+}
+
+#[test]
+fn an_account_of_elsewhere_comes_as_it_was_there() {
+    let import = |name: &str, password_hash: Option<&str>, email_verified| {
+        let import = Import {
+            user_id: ada(),
+            email: plain("ada@example.org"),
+            email_index: "17".into(),
+            name: Some(plain(name)),
+            password_hash: password_hash.map(plain),
+            email_verified,
+            nonce: "n1".into(),
+        };
+        UserCommand::Import(Box::new(import), at(0))
+    };
+    Rules::with(())
+        .given_no_previous_events()
+        .when(import("Ada", Some("$argon2id$"), false))
+        .then_expect_events(signed_up());
+    let mut without = signed_up();
+    if let UserEvent::SignedUp { password_hash, .. } = &mut without[0] {
+        *password_hash = None;
+    }
+    without[1] = UserEvent::EmailVerified { verified_at: at(0) };
+    Rules::with(())
+        .given_no_previous_events()
+        .when(import("Ada", None, true))
+        .then_expect_events(without);
+    Rules::with(())
+        .given_no_previous_events()
+        .when(import(" ", None, true))
+        .then_expect_error(UserError::Name);
+    for before in [signed_up(), then([erased()])] {
+        Rules::with(())
+            .given(before)
+            .when(import("Ada", None, true))
+            .then_expect_error(UserError::Exists);
     }
 }
 

@@ -13,6 +13,7 @@ mod relay;
 mod schemas;
 mod serve;
 pub mod up;
+mod users;
 mod vault;
 
 use std::{path::Path, process::ExitCode};
@@ -50,6 +51,7 @@ async fn dispatch(config: Config, command: Command) -> anyhow::Result<ExitCode> 
         Command::Relay(command) => relay::run(&config, command).await,
         Command::Organizations(command) => organizations::run(&config, command).await,
         Command::Keys(command) => keys::run(&config, command).await,
+        Command::Users(command) => users::run(&config, command).await,
         Command::Vault(command) => vault::run(&config, command).await,
         Command::Advisories(command) => advisories::run(&config, command).await,
         Command::Bench(arguments) => crate::bench::run(config, arguments).await,

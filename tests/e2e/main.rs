@@ -5,6 +5,7 @@
 #[cfg(feature = "cloud-objects")]
 mod buckets;
 mod erasure;
+mod import;
 mod installation;
 mod journey;
 mod mails;

@@ -62,19 +62,17 @@ impl Scheme {
         hash.map(|hash| hash.to_string()).map_err(|error| SchemeError::Failed(error.to_string()))
     }
 
+    /// Whether a hash that was made elsewhere can be stored. It costs no work.
+    pub fn check(stored: &str) -> Result<(), SchemeError> {
+        if is_bcrypt(stored) { read_bcrypt(stored) } else { read_argon2(stored).map(drop) }
+    }
+
     pub fn verify(&self, password: &SecretString, stored: &str) -> Result<Verdict, SchemeError> {
         let password = bounded(password)?;
-        if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
+        if is_bcrypt(stored) {
             return verify_bcrypt(password, stored);
         }
-        let parsed = PasswordHash::new(stored).map_err(|_| SchemeError::Unreadable)?;
-        let params = Params::try_from(&parsed).map_err(|_| SchemeError::Unreadable)?;
-        if parsed.algorithm != Algorithm::Argon2id.ident() || parsed.hash.is_none() {
-            return Err(SchemeError::Unreadable);
-        }
-        if costly(&params) {
-            return Err(SchemeError::TooCostly);
-        }
+        let (parsed, params) = read_argon2(stored)?;
         match self.argon2.verify_password(password, &parsed) {
             Ok(()) if self.is_current(&parsed, &params) => Ok(Verdict::Right),
             Ok(()) => Ok(Verdict::Outdated),
@@ -100,12 +98,28 @@ impl Scheme {
     }
 }
 
+fn read_argon2(stored: &str) -> Result<(PasswordHash, Params), SchemeError> {
+    let parsed = PasswordHash::new(stored).map_err(|_| SchemeError::Unreadable)?;
+    let params = Params::try_from(&parsed).map_err(|_| SchemeError::Unreadable)?;
+    if parsed.algorithm != Algorithm::Argon2id.ident() || parsed.hash.is_none() {
+        return Err(SchemeError::Unreadable);
+    }
+    if costly(&params) { Err(SchemeError::TooCostly) } else { Ok((parsed, params)) }
+}
+
+fn is_bcrypt(stored: &str) -> bool {
+    ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix))
+}
+
+fn read_bcrypt(stored: &str) -> Result<(), SchemeError> {
+    let parts: bcrypt::HashParts = stored.parse().map_err(|_| SchemeError::Unreadable)?;
+    let known = BCRYPT_COSTS.contains(&parts.get_cost());
+    if known { Ok(()) } else { Err(SchemeError::TooCostly) }
+}
+
 /// bcrypt looks at 72 bytes and no more, as it did when the hash was made.
 fn verify_bcrypt(password: &[u8], stored: &str) -> Result<Verdict, SchemeError> {
-    let parts: bcrypt::HashParts = stored.parse().map_err(|_| SchemeError::Unreadable)?;
-    if !BCRYPT_COSTS.contains(&parts.get_cost()) {
-        return Err(SchemeError::TooCostly);
-    }
+    read_bcrypt(stored)?;
     match bcrypt::verify(password, stored) {
         Ok(true) => Ok(Verdict::Outdated),
         Ok(false) => Ok(Verdict::Wrong),

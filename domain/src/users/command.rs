@@ -1,8 +1,8 @@
 use crate::{Decision, Pii, Timestamp, ids::UserId, reason::is_reason};
 
 use super::{
-    Join, Linking, MAIL_PAUSE, NewIdentity, OpenLink, Profile, RESET_LIFE, SignUp, User, UserError,
-    UserEvent, VERIFICATION_LIFE, identities,
+    Import, Join, Linking, MAIL_PAUSE, NewIdentity, OpenLink, Profile, RESET_LIFE, SignUp, User,
+    UserError, UserEvent, VERIFICATION_LIFE, identities,
 };
 
 /// Longest name shown to people.
@@ -13,6 +13,8 @@ pub enum UserCommand {
     SignUp(Box<SignUp>, Timestamp),
     /// Through a provider that has confirmed the address.
     Join(Box<Join>, Timestamp),
+    /// By an operator.
+    Import(Box<Import>, Timestamp),
     /// Somebody signs up with the address of this account. One that is not confirmed gets its link anew,
     /// any other a word of warning.
     RepeatSignUp {
@@ -90,18 +92,23 @@ pub(super) fn decide(user: &User, command: UserCommand) -> Decided {
         return match command {
             UserCommand::SignUp(sign_up, now) => accept_sign_up(*sign_up, now),
             UserCommand::Join(join, now) => identities::join(*join, now),
+            UserCommand::Import(import, now) => accept_import(*import, now),
             _ => Err(UserError::NotFound),
         };
     };
     if user.erased {
         return match command {
             UserCommand::Erase { .. } => Ok(Decision::AlreadyApplied),
-            UserCommand::SignUp(..) | UserCommand::Join(..) => Err(UserError::Exists),
+            UserCommand::SignUp(..) | UserCommand::Join(..) | UserCommand::Import(..) => {
+                Err(UserError::Exists)
+            }
             _ => Err(UserError::NotFound),
         };
     }
     match command {
-        UserCommand::SignUp(..) | UserCommand::Join(..) => Err(UserError::Exists),
+        UserCommand::SignUp(..) | UserCommand::Join(..) | UserCommand::Import(..) => {
+            Err(UserError::Exists)
+        }
         UserCommand::RepeatSignUp { nonce, now } => Ok(repeat_sign_up(user, nonce, now)),
         UserCommand::VerifyEmail { nonce, now } => verify_email(user, &nonce, now),
         UserCommand::AskPasswordReset { nonce, now } => Ok(ask_reset(user, nonce, now)),
@@ -169,6 +176,21 @@ fn accept_sign_up(sign_up: SignUp, now: Timestamp) -> Decided {
             signed_up_at: now,
         },
         verification_asked(nonce, now),
+    ]))
+}
+
+fn accept_import(import: Import, now: Timestamp) -> Decided {
+    let Import { user_id, email, email_index, name, password_hash, email_verified, nonce } = import;
+    if let Some(name) = name.as_ref().and_then(Pii::as_plain) {
+        check_name(name)?;
+    }
+    let next = match email_verified {
+        true => UserEvent::EmailVerified { verified_at: now },
+        false => verification_asked(nonce, now),
+    };
+    Ok(Decision::Accept(vec![
+        UserEvent::SignedUp { user_id, email, email_index, name, password_hash, signed_up_at: now },
+        next,
     ]))
 }
 

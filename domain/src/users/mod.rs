@@ -84,4 +84,19 @@ pub struct SignUp {
     pub nonce: String,
 }
 
+/// Somebody who had an account elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    pub user_id: UserId,
+    pub email: Pii<String>,
+    pub email_index: String,
+    pub name: Option<Pii<String>>,
+    /// As it was stored there. Whoever has none chooses a password by the link of a mail.
+    pub password_hash: Option<Pii<String>>,
+    /// Whether the address was confirmed there. Otherwise its owner is asked to.
+    pub email_verified: bool,
+    /// Of the link that confirms the address.
+    pub nonce: String,
+}
+
 crate::aggregate!(User, "user", UserCommand, UserEvent, UserError);

@@ -29,6 +29,7 @@ fn the_default_costs_are_those_of_owasp() {
     let stored = Scheme::new(&PasswordOptions::default()).unwrap();
     let stored = stored.hash(&secret("x"), [7; 16]).unwrap();
     assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+    assert_eq!(Scheme::check(&stored), Ok(()));
 }
 
 #[test]
@@ -50,6 +51,7 @@ fn bcrypt_hashes_are_verified_and_outdated() {
     }
     let known = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     assert_eq!(scheme().verify(&secret("U*U"), known), Ok(Verdict::Outdated));
+    assert_eq!(Scheme::check(known), Ok(()));
 }
 
 #[test]
@@ -61,6 +63,7 @@ fn a_stored_hash_cannot_demand_endless_work() {
     ];
     for stored in demanding {
         assert_eq!(scheme().verify(&secret("x"), stored), Err(SchemeError::TooCostly), "{stored}");
+        assert_eq!(Scheme::check(stored), Err(SchemeError::TooCostly), "{stored}");
     }
 }
 
@@ -76,6 +79,7 @@ fn what_is_no_hash_is_said_to_be_none() {
     ];
     for stored in bad {
         assert_eq!(scheme().verify(&secret("x"), stored), Err(SchemeError::Unreadable), "{stored}");
+        assert_eq!(Scheme::check(stored), Err(SchemeError::Unreadable), "{stored}");
     }
 }
 
