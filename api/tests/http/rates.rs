@@ -100,6 +100,22 @@ async fn networks_that_are_allowed_are_not_counted() {
 }
 
 #[tokio::test]
+async fn keys_that_are_allowed_are_not_counted() {
+    let known = server(no_limits()).await;
+    let keys = [known.owner.key_id.uuid()].into();
+    let allow = AllowList { keys, ..AllowList::default() };
+    let limits = LimitOptions { address: few(2), key: few(2), allow, ..no_limits() };
+    let server = known.replica_with(Options { limits, ..Options::default() }).await;
+    for _ in 0..5 {
+        assert_eq!(server.get("/v1/scans").await.status, 200);
+    }
+    let other = server.another_tenant().await;
+    for status in [200, 200, 429] {
+        assert_eq!(server.get_as(&other, "/v1/scans").await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn two_replicas_keep_one_limit_together() {
     let limits = LimitOptions { key: few(40), address: few(40), ..no_limits() };
     let one = server(limits).await;

@@ -153,7 +153,11 @@ impl Server {
 
     /// Another front end of the same installation. It keeps no views up to date.
     pub async fn replica(&self) -> Self {
-        Self::serve(self.backing.clone(), self.options.clone(), Some(self.owner.clone())).await
+        self.replica_with(self.options.clone()).await
+    }
+
+    pub async fn replica_with(&self, options: Options) -> Self {
+        Self::serve(self.backing.clone(), options, Some(self.owner.clone())).await
     }
 
     async fn serve(backing: Backing, options: Options, owner: Option<Tenant>) -> Self {
@@ -353,10 +357,7 @@ fn random() -> [u8; 32] {
 pub async fn tenant(journal: &Journal, slug: &str, platform: bool) -> Tenant {
     let org = OrganizationId::from_uuid(SystemClock.new_id());
     let (id, key_id) = (org.to_string(), ApiKeyId::from_uuid(SystemClock.new_id()));
-    let mut random = [0; 32];
-    random[..16].copy_from_slice(org.uuid().as_bytes());
-    random[16..].copy_from_slice(key_id.uuid().as_bytes());
-    let (key, now) = (keys::generate(random), SystemClock.now());
+    let (key, now) = (keys::generate(random()), SystemClock.now());
     let context = Context::new(org, Actor::Operator, SystemClock.new_id());
     let create = OrganizationCommand::Create { name: slug.to_owned(), slug: slug.to_owned(), now };
     journal.execute::<Organization>(&context, &id, create).await.unwrap();
