@@ -1,4 +1,9 @@
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -75,6 +80,41 @@ async fn a_scan_travels_from_command_to_report() {
     // The older paths answer the same.
     assert_eq!(millrace.json(&format!("/api/scan/{id}")).await["state"], "completed");
     assert_eq!(millrace.end("TERM"), Some(0));
+}
+
+/// Answers one request with these bytes; gives the address.
+fn serve_once(status: &str, content: Vec<u8>) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/all.zip", listener.local_addr().unwrap());
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        content.len()
+    );
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+        while request.next().unwrap().unwrap() != "" {}
+        stream.write_all(&[head.as_bytes(), &content].concat()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn advisories_are_imported_from_an_address() {
+    let millrace = Millrace::new();
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("a.json", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(advisory().to_string().as_bytes()).unwrap();
+    let archive = archive.finish().unwrap().into_inner();
+    let report = millrace.ok(&["advisories", "import", &serve_once("200 OK", archive)]);
+    assert!(report.starts_with("crates.io: 1 advisories about 1 packages\n"), "{report}");
+    for (status, content) in [("404 Not Found", &b"none"[..]), ("200 OK", b""), ("200 OK", b"text")]
+    {
+        let url = serve_once(status, content.to_vec());
+        let output = millrace.run(&["advisories", "import", &url]);
+        assert!(!output.status.success(), "{status}, {content:?}");
+        assert!(!output.stderr.is_empty());
+    }
 }
 
 #[tokio::test]
