@@ -89,6 +89,7 @@ actions! {
     SessionsRevoke = "sessions:revoke" on Session, "end their own sessions";
 
     AuthSignUp = "auth:sign_up" on Auth, "sign up";
+    AuthBegin = "auth:begin" on Auth, "begin to sign in";
     AuthSignIn = "auth:sign_in" on Auth, "sign in";
     AuthRefresh = "auth:refresh" on Auth, "renew a session with its refresh token";
     AuthSignOut = "auth:sign_out" on Auth, "sign out";

@@ -55,10 +55,10 @@ pub(crate) const OPERATIONS: &[(&str, Action)] = &[
     ("verify_email", Action::AuthVerify),
     ("log_in", Action::AuthSignIn),
     ("give_second_factor", Action::AuthSignIn),
-    ("begin_passkey_login", Action::AuthSignIn),
+    ("begin_passkey_login", Action::AuthBegin),
     ("log_in_by_passkey", Action::AuthSignIn),
     ("list_providers", Action::DocumentsRead),
-    ("begin_provider_login", Action::AuthSignIn),
+    ("begin_provider_login", Action::AuthBegin),
     // It proves who somebody is, and lets nobody in yet.
     ("return_from_provider", Action::AuthVerify),
     ("log_in_by_provider", Action::AuthSignIn),

@@ -22,6 +22,8 @@ pub struct Limits {
     pub key: Rate,
     /// Attempts to sign in, of a client address.
     pub login: Rate,
+    /// Sign-ins through a provider or by a passkey that are begun, of a client address.
+    pub login_begin: Rate,
     /// Of a client address.
     pub sign_up: Rate,
     /// Requests for a new password, of a client address and for an address of mail.
@@ -68,6 +70,7 @@ impl Default for Limits {
             address: Rate::new(100, 900, 10),
             key: Rate::per_minute(600),
             login: Rate::new(10, 900, 5),
+            login_begin: Rate::new(30, 900, 10),
             sign_up: Rate::new(10, 3600, 5),
             reset: Rate::new(10, 3600, 5),
             invite: Rate::new(50, 3600, 20),
@@ -91,6 +94,7 @@ impl Section for Limits {
             ("address", self.address),
             ("key", self.key),
             ("login", self.login),
+            ("login_begin", self.login_begin),
             ("sign_up", self.sign_up),
             ("reset", self.reset),
             ("invite", self.invite),

@@ -108,6 +108,7 @@ fn limits(limits: &Limits) -> LimitOptions {
         address: limits.address.into(),
         key: limits.key.into(),
         login: limits.login.into(),
+        login_begin: limits.login_begin.into(),
         sign_up: limits.sign_up.into(),
         reset: limits.reset.into(),
         invite: limits.invite.into(),

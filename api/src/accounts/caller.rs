@@ -112,6 +112,7 @@ impl Client {
     fn charge(&self, app: &App, action: Action) -> Result<(), Problem> {
         let stricter = match action {
             Action::AuthRefresh => return charge::check_address(app, &self.scope),
+            Action::AuthBegin => Some(Policy::LoginBegin),
             Action::AuthSignIn => Some(Policy::Login),
             Action::AuthSignUp => Some(Policy::SignUp),
             Action::AuthRecover => Some(Policy::Reset),

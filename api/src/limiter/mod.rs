@@ -90,7 +90,9 @@ impl Held {
 
     fn policies(&self) -> &'static [Policy] {
         match self {
-            Self::Address(_) => &[Policy::Address, Policy::Login, Policy::SignUp, Policy::Reset],
+            Self::Address(_) => {
+                &[Policy::Address, Policy::Login, Policy::LoginBegin, Policy::SignUp, Policy::Reset]
+            }
             Self::User(_) => &[Policy::User, Policy::Ai],
             Self::Key(_) => &[Policy::Key, Policy::Ai],
             Self::Email(_) => &[Policy::Reset, Policy::Invite],

@@ -11,8 +11,9 @@ pub struct LimitOptions {
     pub address: Quota,
     /// Of keys that have none of their own.
     pub key: Quota,
-    /// Of a client address, as are the next two. An account that mail is asked for has it too.
+    /// Of a client address, as are the next three. An account that mail is asked for has it too.
     pub login: Quota,
+    pub login_begin: Quota,
     pub sign_up: Quota,
     pub reset: Quota,
     /// Of whoever invites, and of an address that is invited.
@@ -29,6 +30,7 @@ impl Default for LimitOptions {
             address: Quota::new(100, 15 * MINUTE, 10),
             key: Quota::new(600, MINUTE, 600),
             login: Quota::new(10, 15 * MINUTE, 5),
+            login_begin: Quota::new(30, 15 * MINUTE, 10),
             sign_up: Quota::new(10, 60 * MINUTE, 5),
             reset: Quota::new(10, 60 * MINUTE, 5),
             invite: Quota::new(50, 60 * MINUTE, 20),
@@ -46,6 +48,7 @@ impl LimitOptions {
             Policy::Address => self.address,
             Policy::Key => self.key,
             Policy::Login => self.login,
+            Policy::LoginBegin => self.login_begin,
             Policy::SignUp => self.sign_up,
             Policy::Reset => self.reset,
             Policy::Invite => self.invite,

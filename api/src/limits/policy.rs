@@ -12,6 +12,8 @@ pub enum Policy {
     Key,
     /// Attempts to sign in.
     Login,
+    /// Requests for what a sign-in begins with, which prove nothing and try nothing.
+    LoginBegin,
     /// Requests for a new account.
     SignUp,
     /// Requests for a new password.
@@ -23,11 +25,12 @@ pub enum Policy {
 }
 
 impl Policy {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::User,
         Self::Address,
         Self::Key,
         Self::Login,
+        Self::LoginBegin,
         Self::SignUp,
         Self::Reset,
         Self::Invite,
@@ -40,6 +43,7 @@ impl Policy {
             Self::Address => "address",
             Self::Key => "key",
             Self::Login => "login",
+            Self::LoginBegin => "login_begin",
             Self::SignUp => "sign_up",
             Self::Reset => "reset",
             Self::Invite => "invite",

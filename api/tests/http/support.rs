@@ -39,6 +39,7 @@ pub fn no_limits() -> LimitOptions {
         address: plenty,
         key: plenty,
         login: plenty,
+        login_begin: plenty,
         sign_up: plenty,
         reset: plenty,
         invite: plenty,

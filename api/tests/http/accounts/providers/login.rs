@@ -1,3 +1,9 @@
+use std::time::Duration;
+
+use api::{
+    Options,
+    limits::{LimitOptions, Quota},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -5,11 +11,11 @@ use super::{
     Issuer,
     browser::{Browser, begin, sign_in},
     issuer::now,
-    lets_in, server_with,
+    lets_in, login_with, options_of, server_with,
 };
 use crate::{
     accounts::{PASSWORD, factors::methods},
-    support::send,
+    support::{Server, no_limits, send},
 };
 
 fn ada(issuer: &Issuer) -> Value {
@@ -236,4 +242,28 @@ async fn a_suspended_person_and_an_erased_one_do_not_come_in_by_a_provider() {
     assert_eq!(sign_in(&server, &issuer, ada(&issuer)).await.status, 200);
     assert_ne!(server.user("ada@example.org").await.unwrap(), former);
     assert_eq!(server.log_in("ada@example.org", PASSWORD).await.status, 401);
+}
+
+#[tokio::test]
+async fn several_sign_in_from_one_address_and_to_begin_is_no_try() {
+    let issuer = Issuer::start().await;
+    let server = async |limits| {
+        let options = options_of(login_with(lets_in(&issuer)));
+        Server::with(Options { limits, ..options }).await
+    };
+    // As they are where nobody has changed them.
+    let unchanged = LimitOptions { invite: no_limits().invite, ..LimitOptions::default() };
+    let here = server(unchanged).await;
+    for _ in 0..3 {
+        let answer = sign_in(&here, &issuer, ada(&issuer)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let few = Quota::new(2, Duration::from_secs(3600), 2);
+    let here = server(LimitOptions { login_begin: few, ..no_limits() }).await;
+    for _ in 0..2 {
+        let answer = begin(&here, json!({})).await;
+        assert_eq!(answer.header("ratelimit-policy"), "\"login_begin\";q=2;w=3600");
+    }
+    assert_eq!(begin(&here, json!({})).await.code(), "too-many-requests");
+    assert_eq!(here.log_in("ada@example.org", "a guess").await.code(), "unauthenticated");
 }

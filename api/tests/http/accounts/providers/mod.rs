@@ -44,12 +44,11 @@ fn takes_tokens(issuer: &Issuer) -> ProviderOptions {
 }
 
 async fn server_with(provider: ProviderOptions) -> Server {
-    server_of(LoginOptions {
-        providers: vec![provider],
-        addresses: loopback(),
-        ..LoginOptions::default()
-    })
-    .await
+    server_of(login_with(provider)).await
+}
+
+fn login_with(provider: ProviderOptions) -> LoginOptions {
+    LoginOptions { providers: vec![provider], addresses: loopback(), ..LoginOptions::default() }
 }
 
 /// Whom people can sign in through.
@@ -64,9 +63,13 @@ fn lets_in(issuer: &Issuer) -> ProviderOptions {
 }
 
 async fn server_of(login: LoginOptions) -> Server {
+    Server::with(options_of(login)).await
+}
+
+fn options_of(login: LoginOptions) -> Options {
     let public_url = Some("https://mill.example/".parse().unwrap());
     let cors_origins = vec!["https://app.mill.example".to_owned()];
-    Server::with(Options { login, public_url, cors_origins, ..super::options() }).await
+    Options { login, public_url, cors_origins, ..super::options() }
 }
 
 impl Server {
