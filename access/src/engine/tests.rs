@@ -250,8 +250,12 @@ fn an_operator_who_acts_as_a_user_leaves_the_credentials_alone() {
     let nowhere = Circumstances::default();
     let acting = Circumstances { impersonated: true, ..Circumstances::default() };
     let built_in = Policies::built_in();
-    for action in [Action::KeysCreate, Action::OrganizationsArchive, Action::OrganizationsTransfer]
-    {
+    for action in [
+        Action::KeysCreate,
+        Action::OrganizationsArchive,
+        Action::OrganizationsTransfer,
+        Action::InvitationsAnswer,
+    ] {
         assert!(ask(&built_in, &user(Role::Owner), action, &nowhere).allowed);
         assert!(!ask(&built_in, &user(Role::Owner), action, &acting).allowed, "{action}");
     }

@@ -48,8 +48,9 @@ impl Impersonation {
     ///
     /// Gives an access token that names the operator, too (`act`, RFC 8693). Everything that is done with
     /// it stands in the audit log as done by the operator on the user's behalf. It changes no password,
-    /// address, second factor, key or session and erases nothing, cannot be renewed, and ends with the
-    /// operator's key. The user sees the session and can end it.
+    /// address, second factor, key or session, answers no invitation, leaves no organisation and erases
+    /// nothing, cannot be renewed, and ends with the operator's key. The user sees the session and can end
+    /// it.
     #[oai(
         path = "/v1/admin/users/:id/impersonate",
         method = "post",

@@ -91,6 +91,9 @@ async fn credentials_are_out_of_the_reach_of_an_operator_who_acts_as_somebody() 
         (Method::POST, &format!("{key}/rotate"), json!({})),
         (Method::DELETE, &key, json!({})),
         (Method::POST, &format!("/v1/organizations/{}/archive", ada.org), json!({})),
+        (Method::POST, &format!("/v1/organizations/{}/leave", ada.org), json!({})),
+        (Method::POST, "/v1/invitations/accept", json!({ "token": "x" })),
+        (Method::POST, "/v1/invitations/decline", json!({ "token": "x" })),
     ];
     // A decision that was remembered for the user is none for the operator.
     let rotate = format!("{key}/rotate");
