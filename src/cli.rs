@@ -190,6 +190,10 @@ pub enum KeysCommand {
         /// every organisation.
         #[arg(long)]
         platform: bool,
+        /// File with the public half of an Ed25519 key, in PEM form or as base64. Every request of the
+        /// key has to be signed with the other half (RFC 9421).
+        #[arg(long, value_name = "FILE")]
+        signing_key: Option<PathBuf>,
     },
     List {
         #[arg(long)]
@@ -205,10 +209,6 @@ pub enum KeysCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum VaultCommand {
-    /// The master keys at hand, and how many keys each one wraps.
-    Status,
-#[derive(Debug, Subcommand)]
 pub enum UsersCommand {
     /// Make accounts of those in a file, a JSON object in each line: `email`, and if known `name`,
     /// `password_hash` (Argon2id or bcrypt) and `email_verified`. An address that has an account is left
@@ -216,6 +216,10 @@ pub enum UsersCommand {
     Import { file: PathBuf },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// The master keys at hand, and how many keys each one wraps.
+    Status,
     /// Make a new master key in the file and wrap every key under it, while everything runs.
     Rotate,
     /// Wrap every key under the first of the master keys that are configured.

@@ -1,4 +1,4 @@
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use access::Permissions;
 use anyhow::Context as _;
@@ -23,7 +23,9 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                 expires: expires_at,
                 requests_per_minute,
                 platform,
+                signing_key,
             } => {
+                let signing_key = signing_key.as_deref().map(read_signing_key).transpose()?;
                 let scopes = Permissions::parse(&scopes).context("--scopes")?.names().to_vec();
                 let terms = KeyTerms {
                     name,
@@ -32,7 +34,7 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
                     requests_per_minute,
                     platform,
                     issuer: None,
-                    signing_key: None,
+                    signing_key,
                 };
                 let views = &operator.installation.views;
                 let key =
@@ -74,6 +76,12 @@ pub async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCo
     .await
 }
 
+fn read_signing_key(file: &Path) -> anyhow::Result<String> {
+    let about = || format!("--signing-key {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(about)?;
+    api::keys::signing_key(&text).with_context(about)
+}
+
 fn line(row: &ApiKeyRow, now: Timestamp) -> String {
     let state = match (row.revoked_at, row.expires_at) {
         (Some(_), _) => "revoked",
@@ -81,5 +89,7 @@ fn line(row: &ApiKeyRow, now: Timestamp) -> String {
         (None, _) => "valid",
     };
     let platform = if row.platform { "  (platform)" } else { "" };
-    format!("{}  {state:<7}  {}  {}{platform}", row.key_id, row.name, row.scopes.join(","))
+    let signed = if row.signing_key.is_some() { "  (signed requests)" } else { "" };
+    let scopes = row.scopes.join(",");
+    format!("{}  {state:<7}  {}  {scopes}{platform}{signed}", row.key_id, row.name)
 }

@@ -94,6 +94,41 @@ async fn keys_and_organisations_are_made_on_the_command_line() {
 }
 
 #[tokio::test]
+async fn a_key_is_issued_for_signed_requests_on_the_command_line() {
+    // The public half of the test key of RFC 8032, section 7.1, as openssl writes it.
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\
+        -----END PUBLIC KEY-----\n";
+    let mut millrace = Millrace::new();
+    millrace.up();
+    let organization =
+        millrace.ok(&["organizations", "create", "--name", "Acme", "--slug", "acme"]);
+    let organization = organization.trim().to_owned();
+    let file = millrace.folder.path().join("signing.pub.pem");
+    let path = file.to_str().unwrap();
+    let issue = ["keys", "issue", "--organization", &organization, "--name", "ci"];
+    let signed = [&issue[..], &["--signing-key", path]].concat();
+    for content in [None, Some("nonsense")] {
+        content.into_iter().for_each(|text| std::fs::write(&file, text).unwrap());
+        let refused = millrace.run(&signed);
+        let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && errors.contains("--signing-key"), "{errors}");
+    }
+    std::fs::write(&file, PEM).unwrap();
+    let demands = millrace.ok(&signed).trim().to_owned();
+    millrace.key = millrace.ok(&issue).trim().to_owned();
+    let listed = millrace.ok(&["keys", "list", "--organization", &organization]);
+    assert_eq!(listed.matches("(signed requests)").count(), 1, "{listed}");
+    let shown = &millrace.json("/v1/keys").await["keys"];
+    let keys = shown.as_array().unwrap().iter().map(|key| key["signing_key"].as_str());
+    let expected = [None, Some("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")];
+    assert!(keys.eq(expected), "{shown}");
+    millrace.key = demands;
+    let refused = crate::support::body(millrace.get("/v1/scans").await).await;
+    assert_eq!(refused["code"], "signature-required", "{refused}");
+}
+
+#[tokio::test]
 async fn the_stream_is_made_again_on_request() {
     let mut millrace = Millrace::new();
     millrace.up();

@@ -5,16 +5,21 @@ use access::{Action, Permissions, Role};
 use domain::{Timestamp, organizations::KeyTerms};
 use projections::organizations::ApiKeyRow;
 
-use super::{model::KeyRequest, signing};
+use super::model::KeyRequest;
 use crate::{
     auth::{By, Caller, ValidKey},
+    keys,
     problem::{Code, Problem},
 };
 
 /// The terms of a key that the caller issues.
 pub(super) fn terms(request: KeyRequest, caller: &Caller) -> Result<KeyTerms, Problem> {
     let KeyRequest { name, scopes, expires_at, requests_per_minute, signing_key } = request;
-    let signing_key = signing_key.as_deref().map(signing::parse).transpose()?;
+    let signing_key =
+        signing_key.as_deref().map(keys::signing_key).transpose().map_err(|error| {
+            let text = error.to_string();
+            Problem::new(Code::ValidationFailed, &text).at("signing_key", text)
+        })?;
     let wanted = Permissions::parse(&scopes).map_err(|error| {
         let text = error.to_string();
         Problem::new(Code::ValidationFailed, &text).at("scopes", text)

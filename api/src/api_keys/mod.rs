@@ -7,7 +7,6 @@ mod grant;
 mod leaked;
 mod model;
 mod receipt;
-mod signing;
 
 use chrono::TimeDelta;
 use domain::{
