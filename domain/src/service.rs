@@ -6,7 +6,7 @@ pub enum Service {
     Dispatcher,
     /// Runs the attempts that it holds.
     Worker,
-    /// Ends attempts whose holder is gone or late.
+    /// Ends attempts whose holder is gone or late, and cancels what waits for those who are suspended.
     Sweeper,
     /// Sends mails, and ends what they invited to.
     Mailer,

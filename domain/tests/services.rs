@@ -16,7 +16,7 @@ fn commands() -> Vec<(&'static str, ScanCommand)> {
     let delay = Some(TimeDelta::zero());
     vec![
         ("", ScanCommand::Request { target, engines: None, profile: Profile::Quick, now }),
-        ("", ScanCommand::RequestCancel { now }),
+        ("sweeper", ScanCommand::RequestCancel { now }),
         ("worker", ScanCommand::StartAttempt { attempt: 1, fence, worker: reason(), now }),
         ("worker", ScanCommand::StartEngine { fence, engine, now }),
         ("worker", ScanCommand::RecordFindings { fence, engine, batch: 0, findings: vec![] }),

@@ -87,10 +87,11 @@ pub enum ScanCommand {
 
 type Outcome = Result<Decision<ScanEvent>, ScanError>;
 
-/// Asking for a scan and for its end is left to people and their keys.
+/// Asking for a scan is left to people and their keys, and for its end to them and to what ends it for
+/// those who may ask for nothing any more.
 pub(super) fn serves(service: Service, command: &ScanCommand) -> bool {
     match command {
-        ScanCommand::Request { .. } | ScanCommand::RequestCancel { .. } => false,
+        ScanCommand::Request { .. } => false,
         ScanCommand::StartAttempt { .. }
         | ScanCommand::StartEngine { .. }
         | ScanCommand::RecordFindings { .. }
@@ -99,7 +100,9 @@ pub(super) fn serves(service: Service, command: &ScanCommand) -> bool {
         | ScanCommand::GiveBack { .. }
         | ScanCommand::ConfirmCancelled { .. } => service == Service::Worker,
         ScanCommand::FailAttempt { .. } => matches!(service, Service::Worker | Service::Sweeper),
-        ScanCommand::AbandonAttempt { .. } => service == Service::Sweeper,
+        ScanCommand::AbandonAttempt { .. } | ScanCommand::RequestCancel { .. } => {
+            service == Service::Sweeper
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The queue across all organisations: for the roles of the platform, never for a user's request.
 
-use domain::jobs::{JobKind, Priority};
+use domain::{
+    ids::OrganizationId,
+    jobs::{JobKind, Priority},
+};
 use sqlx::Row;
 
 use super::row::{COLUMNS, JobRow, JobStatus, kind, priority};
@@ -20,6 +23,26 @@ pub async fn get(view: &View, job_id: &str) -> Result<Option<JobRow>, QueryError
     let query = format!("SELECT {COLUMNS} FROM {}.jobs WHERE job_id = $1", view.schema());
     let row = sqlx::query(&query).bind(job_id).fetch_optional(&view.pool).await?;
     Ok(row.as_ref().map(JobRow::from_row).transpose()?)
+}
+
+/// Jobs that wait, of these organisations or asked for by these, as [`JobRow::requested_by`] names them; at
+/// most `limit` of them.
+pub async fn waiting_of(
+    view: &View,
+    organizations: &[OrganizationId],
+    requesters: &[String],
+    limit: u32,
+) -> Result<Vec<JobRow>, QueryError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM {}.jobs
+         WHERE status = 'queued' AND (org_id = ANY ($1) OR requested_by = ANY ($2))
+         ORDER BY job_id LIMIT $3",
+        view.schema()
+    );
+    let organizations: Vec<_> = organizations.iter().map(|org| org.uuid()).collect();
+    let query = sqlx::query(&query).bind(organizations).bind(requesters).bind(i64::from(limit));
+    let rows = query.fetch_all(&view.pool).await?;
+    Ok(rows.iter().map(JobRow::from_row).collect::<Result<_, _>>()?)
 }
 
 /// The size of the queue.

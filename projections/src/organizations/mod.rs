@@ -18,6 +18,7 @@ mod policies_store;
 mod query;
 mod settings_store;
 mod store;
+mod suspended;
 mod uses;
 
 use async_trait::async_trait;
@@ -37,6 +38,7 @@ pub use query::{
     count, get, list, search,
 };
 pub(crate) use query::{from_halves, halves};
+pub use suspended::{keys_of_all, suspended_organizations, suspended_users};
 pub use uses::{KeyUse, record_uses};
 
 use crate::{event::LogEvent, fault::Fault, projection::Projection};

@@ -50,6 +50,8 @@ pub trait JobAggregate: Decide {
     /// The worker ends in good order; this costs no attempt.
     fn give_back(fence: Uuid, reason: String, now: Timestamp) -> Self::Command;
 
+    fn cancel(now: Timestamp) -> Self::Command;
+
     fn confirm_cancelled(fence: Uuid, now: Timestamp) -> Self::Command;
 }
 
@@ -95,6 +97,10 @@ impl JobAggregate for Scan {
 
     fn give_back(fence: Uuid, reason: String, now: Timestamp) -> ScanCommand {
         ScanCommand::GiveBack { fence, reason, now }
+    }
+
+    fn cancel(now: Timestamp) -> ScanCommand {
+        ScanCommand::RequestCancel { now }
     }
 
     fn confirm_cancelled(fence: Uuid, now: Timestamp) -> ScanCommand {

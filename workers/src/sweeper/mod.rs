@@ -2,12 +2,14 @@
 //!
 //! A release whose message is no longer in the stream, though its job still waits, is published
 //! again. A running attempt whose lease has expired is abandoned, which puts the job back into the
-//! queue. An attempt far over its deadline is failed, should its worker be alive and stuck. Each
-//! look takes no input, may be repeated, and any number of sweepers may be alive.
+//! queue. An attempt far over its deadline is failed, should its worker be alive and stuck. A job that
+//! waits for somebody who is suspended, or in a suspended organisation, is cancelled. Each look takes no
+//! input, may be repeated, and any number of sweepers may be alive.
 
 mod releases;
 mod round;
 mod running;
+mod suspended;
 
 use std::time::Duration;
 
@@ -46,6 +48,8 @@ struct Sweeper {
     expired: Round,
     overdue: Round,
     released: Round,
+    suspended_organizations: Round,
+    suspended_users: Round,
 }
 
 /// Sweeps until it is told to stop.
@@ -56,6 +60,8 @@ pub async fn run(backbone: Backbone, options: Options, stop: CancellationToken) 
         expired: Round::default(),
         overdue: Round::default(),
         released: Round::default(),
+        suspended_organizations: Round::default(),
+        suspended_users: Round::default(),
     };
     let sweep = async {
         loop {
@@ -74,6 +80,7 @@ impl Sweeper {
                 note("expired attempts", self.abandon_expired(&view).await);
                 note("overdue attempts", self.fail_overdue(&view).await);
                 note("stale leases", self.delete_stale(&view).await);
+                note("jobs of the suspended", self.cancel_suspended(&view).await);
             }
             Err(error) => note("running attempts", Err(error.into())),
         }

@@ -57,8 +57,11 @@ impl Bench {
         journal::migrate(&pool).await.unwrap();
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);
+        let ring = vault::KeyRing::new([vault::Key::from_slice(&[1; 32]).unwrap()]).unwrap();
         let (journal, _appender) =
-            Journal::open(pool.clone(), clock, CancellationToken::new()).await.unwrap();
+            Journal::open_with_keys(pool.clone(), clock, ring, CancellationToken::new())
+                .await
+                .unwrap();
         let bus = Bus::connect(BusOptions {
             url: nats.url().to_owned(),
             prefix: String::new(),

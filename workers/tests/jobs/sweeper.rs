@@ -1,9 +1,15 @@
 use std::collections::BTreeMap;
 
-use domain::jobs::{JobKind, Priority};
-use domain::scans::{ScanCommand, ScanEvent};
+use domain::{
+    Pii,
+    ids::{ApiKeyId, OrganizationId, UserId},
+    jobs::{JobKind, Priority},
+    organizations::{KeyTerms, Organization, OrganizationCommand, Settings},
+    scans::{ScanCommand, ScanEvent},
+    users::{Join, NewIdentity, User, UserCommand, own_organization},
+};
 use futures::FutureExt;
-use journal::jobs::JobPointer;
+use journal::{Actor, Context, jobs::JobPointer};
 use workers::dispatcher;
 
 use crate::bench::{Bench, act, brisk, finish, wait_until, website};
@@ -124,4 +130,128 @@ async fn a_lost_message_is_found_behind_many_that_are_not() {
     let sql = format!("SELECT count(*) FROM job_releases WHERE job_id = '{job}' AND release = 2");
     wait_until("the job is released again", || async { bench.count(&sql).await == 1 }).await;
     assert_eq!(bench.count("SELECT count(*) FROM job_releases WHERE release > 1").await, 1);
+}
+
+/// Somebody with an account, and a key that they issued.
+struct Somebody {
+    user: UserId,
+    key: ApiKeyId,
+}
+
+impl Bench {
+    async fn commands<A: domain::Decide>(
+        &self,
+        org: OrganizationId,
+        id: &str,
+        command: A::Command,
+    ) {
+        let journal = &self.backbone.journal;
+        let context = Context::new(org, Actor::Operator, journal.clock().new_id());
+        journal.execute::<A>(&context, id, command).await.unwrap();
+    }
+
+    async fn organization(&self, org: OrganizationId, command: OrganizationCommand) {
+        self.commands::<Organization>(org, &org.to_string(), command).await;
+    }
+
+    async fn user(&self, user: UserId, command: UserCommand) {
+        self.commands::<User>(own_organization(user), &user.to_string(), command).await;
+    }
+
+    async fn somebody(&self, name: &str) -> Somebody {
+        let clock = self.backbone.journal.clock();
+        let user = UserId::from_uuid(clock.new_id());
+        let plain = |text: String| Pii::plain(text);
+        let identity = NewIdentity {
+            provider: "id".to_owned(),
+            issuer: "https://id.example".to_owned(),
+            subject: plain(name.to_owned()),
+            identity_index: name.to_owned(),
+            email: None,
+        };
+        let join = Join {
+            user_id: user,
+            email: plain(format!("{name}@example.org")),
+            email_index: name.to_owned(),
+            name: None,
+            identity,
+        };
+        self.user(user, UserCommand::Join(Box::new(join), clock.now())).await;
+        let own = OrganizationId::from_uuid(clock.new_id());
+        let settings = Settings { name: name.to_owned(), slug: name.to_owned(), logo_url: None };
+        let found = OrganizationCommand::Found { settings, founder: user, now: clock.now() };
+        self.organization(own, found).await;
+        let key = ApiKeyId::from_uuid(clock.new_id());
+        let terms = KeyTerms { issuer: Some(user), ..KeyTerms::everything(name) };
+        let secret_hash = format!("{:0>64}", key.uuid().simple());
+        let now = clock.now();
+        let command = OrganizationCommand::IssueApiKey { key_id: key, secret_hash, terms, now };
+        self.organization(own, command).await;
+        Somebody { user, key }
+    }
+
+    async fn is_cancelled(&self, job: &str) -> bool {
+        matches!(self.events(job).await.last(), Some(ScanEvent::Cancelled { .. }))
+    }
+}
+
+/// As a front end leaves it that dies between the two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_the_suspended_is_cancelled_though_nobody_asked_twice() {
+    let bench = Bench::start().await;
+    let clock = bench.backbone.journal.clock().clone();
+    let create = |slug: &str| OrganizationCommand::Create {
+        name: "Acme".to_owned(),
+        slug: slug.to_owned(),
+        now: clock.now(),
+    };
+    bench.organization(bench.org, create("acme")).await;
+    let other = OrganizationId::from_uuid(clock.new_id());
+    bench.organization(other, create("other")).await;
+    let [ada, bob, eve] =
+        [bench.somebody("ada").await, bench.somebody("bob").await, bench.somebody("eve").await];
+    let (mut gone, mut kept) = (Vec::new(), Vec::new());
+    for person in [&ada, &bob, &eve] {
+        for actor in [Actor::User(person.user), Actor::ApiKey(person.key)] {
+            let jobs = if person.user == ada.user { &mut gone } else { &mut kept };
+            jobs.push(bench.request_as(actor, website()).await);
+        }
+    }
+    gone.push(bench.request(other, website()).await);
+    let running = bench.request_as(Actor::User(ada.user), website()).await;
+    let (fence, now) = (clock.new_id(), clock.now());
+    let lease = "INSERT INTO job_leases (fence, job_id, kind, worker, taken_at, expires_at)
+                 VALUES ($1, $2, 'scan', 'w', now(), now() + '1 hour')";
+    sqlx::query(lease).bind(fence).bind(&running).execute(bench.pool()).await.unwrap();
+    let start = ScanCommand::StartAttempt { attempt: 1, fence, worker: "w".to_owned(), now };
+    bench.tell(bench.org, &running, start).await;
+
+    let suspend = |user| {
+        let command = UserCommand::Suspend { reason: Pii::plain("spam".to_owned()), now };
+        bench.user(user, command)
+    };
+    suspend(ada.user).await;
+    suspend(eve.user).await;
+    bench.user(eve.user, UserCommand::Unsuspend { now }).await;
+    let reason = "spam".to_owned();
+    bench.organization(other, OrganizationCommand::Suspend { reason, now }).await;
+    bench.sweep();
+    for job in &gone {
+        wait_until("what waits is cancelled", || bench.is_cancelled(job)).await;
+        let last = bench.recorded(job).await.pop().unwrap();
+        assert_eq!(last.actor, "system:sweeper");
+    }
+    // A look after all of that has gone by, too.
+    let late = bench.request_as(Actor::ApiKey(ada.key), website()).await;
+    wait_until("what comes late is cancelled", || bench.is_cancelled(&late)).await;
+    for job in kept.iter().chain([&running]) {
+        let events = bench.events(job).await;
+        assert!(
+            matches!(
+                events.last(),
+                Some(ScanEvent::Requested { .. } | ScanEvent::AttemptStarted { .. })
+            ),
+            "{events:?}"
+        );
+    }
 }
