@@ -52,6 +52,17 @@ pub enum Content {
         at: Time,
         link: Option<Link>,
     },
+    /// Somebody at a provider is taken for the owner of the account from now on.
+    IdentityLinked {
+        provider: Option<Name>,
+        at: Time,
+        link: Option<Link>,
+    },
+    IdentityUnlinked {
+        provider: Option<Name>,
+        at: Time,
+        link: Option<Link>,
+    },
     AccountErased {
         at: Time,
     },
@@ -68,6 +79,8 @@ impl Content {
             | Self::PasswordChanged { link, .. }
             | Self::EmailChanged { link, .. }
             | Self::NewLogin { link, .. }
+            | Self::IdentityLinked { link, .. }
+            | Self::IdentityUnlinked { link, .. }
             | Self::SecondFactorRemoved { link, .. } => link.as_ref(),
             Self::AccountErased { .. } => None,
         }
@@ -135,11 +148,29 @@ impl Content {
                     .line("If it was not you, choose a new password and add a second factor again.")
                     .action_if("Secure the account", link.as_ref())
             }
+            Self::IdentityLinked { provider, at, link } => {
+                let way = way(provider.as_ref());
+                Page::new(format!("A way to sign in to your {product} account was added"))
+                    .line(format!("Signing in through {way} was added on {}.", date(*at)))
+                    .line("If it was not you, remove it and choose a new password.")
+                    .action_if("Secure the account", link.as_ref())
+            }
+            Self::IdentityUnlinked { provider, at, link } => {
+                let way = way(provider.as_ref());
+                Page::new(format!("A way to sign in to your {product} account was removed"))
+                    .line(format!("Signing in through {way} was removed on {}.", date(*at)))
+                    .line("If it was not you, somebody else may be in your account.")
+                    .action_if("Secure the account", link.as_ref())
+            }
             Self::AccountErased { at } => Page::new(format!("Your {product} account was erased"))
                 .line(format!("The account and your personal data were erased on {}.", date(*at)))
                 .line("This is the last mail you get about it."),
         }
     }
+}
+
+fn way(provider: Option<&Name>) -> &str {
+    provider.map_or("a provider", Name::as_str)
 }
 
 fn invitation(product: &str, organization: Option<&Name>, inviter: Option<&Name>) -> Page {

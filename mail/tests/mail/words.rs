@@ -65,6 +65,8 @@ fn all() -> Vec<Content> {
         Content::EmailChange { link: link(), expires_at },
         Content::EmailChanged { at: at(), link: Some(link()) },
         Content::Invitation { organization: name.clone(), inviter: None, link: link(), expires_at },
+        Content::IdentityLinked { provider: name.clone(), at: at(), link: Some(link()) },
+        Content::IdentityUnlinked { provider: None, at: at(), link: Some(link()) },
         Content::NewLogin { at: at(), from: name, link: Some(link()) },
         Content::SecondFactorRemoved { at: at(), link: Some(link()) },
         Content::AccountErased { at: at() },

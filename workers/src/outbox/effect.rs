@@ -30,6 +30,8 @@ pub(super) const ASKED: &[&str] = &[
     "user.email_change_asked",
     "user.email_changed",
     "user.email_verification_asked",
+    "user.identity_linked",
+    "user.identity_unlinked",
     "user.password_changed",
     "user.password_reset",
     "user.password_reset_asked",

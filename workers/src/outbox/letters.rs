@@ -69,13 +69,23 @@ pub(super) async fn to_user(
             let link = Some(page(outbox, FORGOTTEN_PAGE)?);
             Content::PasswordChanged { at: *at, link }
         }
+        UserEvent::IdentityLinked { provider, linked_at, .. } => {
+            if is_part_of_sign_up(outbox, recorded).await? {
+                return Ok(Effect::Nothing("the account came with it"));
+            }
+            let link = Some(page(outbox, SECURITY_PAGE)?);
+            Content::IdentityLinked { provider: Name::new(provider), at: *linked_at, link }
+        }
+        UserEvent::IdentityUnlinked { identity_index, unlinked_at } => {
+            let provider = provider_of(outbox, recorded, identity_index).await?;
+            let link = Some(page(outbox, SECURITY_PAGE)?);
+            Content::IdentityUnlinked { provider, at: *unlinked_at, link }
+        }
         UserEvent::SignedUp { .. }
         | UserEvent::EmailVerified { .. }
         | UserEvent::ProfileChanged { .. }
         | UserEvent::PasswordRehashed { .. }
         | UserEvent::PasswordRemoved { .. }
-        | UserEvent::IdentityLinked { .. }
-        | UserEvent::IdentityUnlinked { .. }
         | UserEvent::SessionsEndedEverywhere { .. }
         | UserEvent::Suspended { .. }
         | UserEvent::Unsuspended { .. }
@@ -121,29 +131,61 @@ fn is_open(outbox: &Outbox, link: Option<&OpenLink>, nonce: &str) -> bool {
     link.is_some_and(|link| link.nonce == nonce && now < link.expires_at)
 }
 
+/// The events of these types that the account had before this one.
+async fn before(
+    outbox: &Outbox,
+    recorded: &Recorded,
+    event_types: &[&str],
+) -> Result<Vec<(Recorded, UserEvent)>, Failure> {
+    let filter = Filter {
+        aggregate: Some((TYPE, recorded.aggregate_id.clone())),
+        event_types: event_types.iter().map(|&name| name.to_owned()).collect(),
+        ..Filter::default()
+    };
+    let mut events = Vec::new();
+    for before in outbox.journal.read(0, &filter, MAX_PAGE).await? {
+        if before.sequence >= recorded.sequence {
+            break;
+        }
+        let decoded = before.decode_as::<UserEvent>()?;
+        events.extend(decoded.into_iter().map(|event| (before.clone(), event)));
+    }
+    Ok(events)
+}
+
 /// The address of the account before it was changed.
 async fn former_email(
     outbox: &Outbox,
     recorded: &Recorded,
 ) -> Result<Option<Pii<String>>, Failure> {
-    let filter = Filter {
-        aggregate: Some((TYPE, recorded.aggregate_id.clone())),
-        event_types: ["user.signed_up", "user.email_changed"].map(str::to_owned).to_vec(),
-        ..Filter::default()
-    };
-    let mut former = None;
-    for before in outbox.journal.read(0, &filter, MAX_PAGE).await? {
-        if before.sequence >= recorded.sequence {
-            break;
+    let known = before(outbox, recorded, &["user.signed_up", "user.email_changed"]).await?;
+    let mut emails = known.into_iter().rev().filter_map(|(_, event)| match event {
+        UserEvent::SignedUp { email, .. } | UserEvent::EmailChanged { email, .. } => Some(email),
+        _ => None,
+    });
+    Ok(emails.next())
+}
+
+/// Whether somebody came through the provider who had no account.
+async fn is_part_of_sign_up(outbox: &Outbox, recorded: &Recorded) -> Result<bool, Failure> {
+    let signed_up = before(outbox, recorded, &["user.signed_up"]).await?;
+    Ok(signed_up.iter().any(|(signed_up, _)| signed_up.command_id == recorded.command_id))
+}
+
+/// What the provider is called whose person was linked under this index.
+async fn provider_of(
+    outbox: &Outbox,
+    recorded: &Recorded,
+    index: &str,
+) -> Result<Option<Name>, Failure> {
+    let linked = before(outbox, recorded, &["user.identity_linked"]).await?;
+    let mut providers = linked.into_iter().rev().filter_map(|(_, event)| match event {
+        UserEvent::IdentityLinked { provider, identity_index, .. } if identity_index == index => {
+            Some(provider)
         }
-        for event in before.decode_as::<UserEvent>()? {
-            if let UserEvent::SignedUp { email, .. } | UserEvent::EmailChanged { email, .. } = event
-            {
-                former = Some(email);
-            }
-        }
-    }
-    Ok(former)
+        _ => None,
+    });
+    Ok(providers.next().and_then(|provider| Name::new(&provider)))
 }
 
 async fn address(

@@ -1,6 +1,7 @@
 use domain::{
     Pii,
-    users::{CHANGE_EMAIL_LINK, RESET_LINK, UserCommand, VERIFY_LINK},
+    ids::UserId,
+    users::{CHANGE_EMAIL_LINK, Join, Linking, NewIdentity, RESET_LINK, UserCommand, VERIFY_LINK},
 };
 use journal::{Clock, SystemClock};
 use workers::outbox;
@@ -152,5 +153,48 @@ async fn a_change_of_address_is_mailed_to_the_new_one_and_told_to_the_former() {
             assert_eq!(soon(world.sink.next()).await.to, [next]);
         }
     }
+    running.end().await;
+}
+
+#[tokio::test]
+async fn the_owner_is_told_of_each_identity_that_is_linked_or_unlinked() {
+    let mut world = World::start().await;
+    let now = SystemClock.now();
+    let identity = |index: &str| NewIdentity {
+        provider: "okta".to_owned(),
+        issuer: "https://id.example".to_owned(),
+        subject: Pii::plain(index.to_owned()),
+        identity_index: index.to_owned(),
+        email: None,
+    };
+    // Whose account came with the identity knows.
+    let bob = UserId::from_uuid(SystemClock.new_id());
+    let join = Join {
+        user_id: bob,
+        email: Pii::plain("bob@example.org".to_owned()),
+        email_index: "bob".to_owned(),
+        name: None,
+        identity: identity("bob"),
+    };
+    world.tell(bob, UserCommand::Join(Box::new(join), now)).await;
+    let (ada, nonce) = world.sign_up("ada@example.org").await;
+    world.tell(ada, UserCommand::VerifyEmail { nonce, now }).await;
+    let (identity, linking) = (Box::new(identity("ada")), Linking::ByOwner);
+    world.tell(ada, UserCommand::LinkIdentity { identity, linking, now }).await;
+    let running = world.outbox();
+    let unlink = UserCommand::UnlinkIdentity { identity_index: "ada".to_owned(), now };
+    world.tell(ada, unlink).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let mail = soon(world.sink.next()).await;
+        assert_eq!(mail.to, ["ada@example.org"]);
+        let content = joined(&mail.content);
+        assert!(content.contains("https://mill.example/app/security"), "{content}");
+        told.push(content);
+    }
+    for what in ["through okta was added on", "through okta was removed on"] {
+        assert_eq!(told.iter().filter(|mail| mail.contains(what)).count(), 1, "{told:?}");
+    }
+    world.until_done().await;
     running.end().await;
 }

@@ -225,7 +225,8 @@ impl ProviderLogins {
 
     /// Link a provider
     ///
-    /// Whoever signs in as this person at the provider is the owner of the account from now on.
+    /// Whoever signs in as this person at the provider is the owner of the account from now on, who is told
+    /// by mail.
     #[oai(path = "/v1/users/me/identities", method = "post", operation_id = "link_identity")]
     async fn link(
         &self,
@@ -241,7 +242,7 @@ impl ProviderLogins {
 
     /// Unlink a provider
     ///
-    /// The last way to sign in stays.
+    /// The last way to sign in stays. The owner of the account is told by mail.
     #[oai(
         path = "/v1/users/me/identities/:id/remove",
         method = "post",
