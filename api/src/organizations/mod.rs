@@ -40,7 +40,7 @@ use crate::{
     read::{Freshness, Read},
     state::App,
 };
-pub(crate) use model::MembershipView;
+pub(crate) use model::{MembershipView, RoleName};
 use model::{OrganizationList, OrganizationRequest, OrganizationView};
 
 const COLLECTION: &str = "/v1/organizations";

@@ -1,6 +1,7 @@
 //! The organisation's own policies: what holds beside the roles and boundaries of the house.
 
 mod cache;
+mod form;
 mod model;
 
 use access::Policy;
@@ -13,7 +14,6 @@ use poem::Request;
 use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
-    types::Any,
 };
 use projections::{
     View,
@@ -32,6 +32,7 @@ use crate::{
     read::{Freshness, Read, slice},
     state::App,
 };
+use form::WrittenPolicy;
 use model::{PolicyPage, PolicyView};
 
 const COLLECTION: &str = "/v1/policies";
@@ -60,7 +61,7 @@ impl Policies {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
-        body: Input<Any<Value>>,
+        body: Input<WrittenPolicy>,
     ) -> Result<Accepted, Problem> {
         let context =
             Terms::new(request, key.0, None).context(&self.app, &caller, Some(&body.raw))?;
@@ -122,7 +123,7 @@ impl Policies {
         /// Makes it safe to send the command again: 1 to 255 visible characters.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
-        body: Input<Any<Value>>,
+        body: Input<WrittenPolicy>,
     ) -> Result<Accepted, Problem> {
         let policy_id = parse_id(&id.0)?;
         let context =

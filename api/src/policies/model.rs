@@ -1,8 +1,9 @@
 use access::Policy;
 use domain::Timestamp;
-use poem_openapi::{Object, types::Any};
+use poem_openapi::Object;
 use projections::organizations::PolicyRow;
-use serde_json::Value;
+
+use super::form::WrittenPolicy;
 
 /// A policy of the organisation.
 #[derive(Debug, Object)]
@@ -10,7 +11,7 @@ use serde_json::Value;
 pub(crate) struct PolicyView {
     id: String,
     /// As it was written.
-    policy: Any<Value>,
+    policy: WrittenPolicy,
     /// In words.
     text: String,
     added_at: Timestamp,
@@ -31,7 +32,7 @@ impl From<PolicyRow> for PolicyView {
         let text = Policy::from_json(&row.policy).map(|policy| policy.describe());
         Self {
             id: row.id.to_string(),
-            policy: Any(row.policy),
+            policy: WrittenPolicy(row.policy),
             text: text.unwrap_or_default(),
             added_at: row.added_at,
             changed_at: row.changed_at,

@@ -161,7 +161,7 @@ pub fn with_text(body: &Value, text: &str) -> Vec<Value> {
     }
 }
 
-/// The document says no more of policies than that they are JSON.
+/// What a policy can be about is told in words.
 pub fn a_policy() -> Value {
     json!({
         "name": "everybody scans",

@@ -142,3 +142,58 @@ async fn policies_are_listed_in_pages_and_added_once_under_a_key() {
     let listed: Vec<_> = listed.map(|policy| policy["id"].as_str().unwrap()).collect();
     assert_eq!(listed, added);
 }
+
+/// Under the schema that the document has for it.
+fn is_described(policy: &Value) -> bool {
+    let document: Value = serde_json::from_str(&api::openapi().0).unwrap();
+    let place = "/paths/~1v1~1policies/post/requestBody/content/application~1json/schema";
+    let schema = document.pointer(place).unwrap()["$ref"].as_str().unwrap().to_owned();
+    let mut compiler = boon::Compiler::new();
+    compiler.add_resource("http://document", document).unwrap();
+    let mut schemas = boon::Schemas::new();
+    let index = compiler.compile(&format!("http://document{schema}"), &mut schemas).unwrap();
+    schemas.validate(policy, index).is_ok()
+}
+
+#[tokio::test]
+async fn the_document_describes_what_is_taken_and_what_is_shown() {
+    let server = Server::start().await;
+    let with = |field: &str, value: Value| {
+        let mut policy = no_scans();
+        policy[field] = value;
+        policy
+    };
+    let conditions = |conditions: Value| with("conditions", conditions);
+    let fine = [
+        no_scans(),
+        with("roles", json!(["viewer", "admin"])),
+        conditions(json!({ "environment": { "not_in": ["production"] }, "second_factor": true })),
+        conditions(json!({ "attributes": { "region": { "equals": "eu" } } })),
+        conditions(json!({ "time": { "weekdays": ["sat", "sun"], "zone": "Europe/Berlin" } })),
+    ];
+    for policy in fine {
+        assert!(is_described(&policy), "{policy}");
+        let id = id(&server.post("/v1/policies", &policy).await);
+        let shown = server.fresh(&format!("/v1/policies/{id}")).await.json();
+        assert_eq!(shown["policy"], policy);
+        let removed = server.request(Method::DELETE, &format!("/v1/policies/{id}"));
+        assert_eq!(send(removed).await.status, 202);
+        drop(until(&server, 202).await);
+    }
+    let bad = [
+        json!([]),
+        json!({ "name": "no scans" }),
+        with("effect", json!("perhaps")),
+        with("roles", json!(["king"])),
+        with("actions", json!("create")),
+        conditions(json!({ "environment": "production" })),
+        conditions(json!({ "environment": { "equals": "a", "in": ["b"] } })),
+        conditions(json!({ "address": { "equals": "10.0.0.1" } })),
+        conditions(json!({ "time": { "weekdays": ["someday"], "zone": "UTC" } })),
+        conditions(json!({ "time": { "between": ["09:00"], "zone": "UTC" } })),
+    ];
+    for policy in bad {
+        assert!(!is_described(&policy), "{policy}");
+        assert_eq!(server.post("/v1/policies", &policy).await.code(), "validation-failed");
+    }
+}
