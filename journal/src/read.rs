@@ -212,6 +212,13 @@ async fn query(
     if let Some((aggregate_type, id)) = &filter.aggregate {
         query.push(" AND aggregate_type = ").push_bind(*aggregate_type);
         query.push(" AND aggregate_id = ").push_bind(id);
+        if after > 0 {
+            // The next page begins behind the last event of the one before, and passes over no other.
+            query.push(" AND sequence > COALESCE((SELECT sequence FROM events WHERE position = ");
+            query.push_bind(stored(after));
+            query.push(" AND aggregate_type = ").push_bind(*aggregate_type);
+            query.push(" AND aggregate_id = ").push_bind(id).push("), 0)");
+        }
     }
     if !filter.event_types.is_empty() {
         query.push(" AND event_type = ANY (").push_bind(&filter.event_types).push(")");

@@ -6,7 +6,7 @@ use domain::{
 };
 use journal::{Clock, Context, Filter, LoadError, ReadError, SystemClock};
 
-use crate::support::{Log, context, create, issue_key};
+use crate::support::{Log, context, create, issue_key, request};
 
 #[tokio::test]
 async fn positions_are_gapless_and_in_order_of_commit() {
@@ -157,5 +157,28 @@ async fn after_the_last_position_that_can_be_named_there_is_nothing() {
         let filter = Filter { org: Some(org), ..Filter::default() };
         assert!(log.journal.read(after, &filter, 10).await.unwrap().is_empty(), "after {after}");
         assert!(log.journal.read(after, &Filter::default(), 10).await.unwrap().is_empty());
+    }
+}
+
+/// Whatever position a page begins behind: one of the aggregate's own events, another's, or one to come.
+#[tokio::test]
+async fn an_aggregate_is_read_in_pages_from_any_position() {
+    let log = Log::open().await;
+    let org = OrganizationId::from_uuid(SystemClock.new_id());
+    let ids = [SystemClock.new_id().to_string(), SystemClock.new_id().to_string()];
+    let mut own = Vec::new();
+    for version in 0..7 {
+        for id in &ids {
+            let appended = log.journal.append_request(request(org, id, version)).await.unwrap();
+            own.extend((*id == ids[0]).then_some(appended.last_position));
+        }
+    }
+    let aggregate = Some(("organization", ids[0].clone()));
+    let filter = Filter { aggregate, ..Filter::default() };
+    for after in 0..=own.len() as u64 * 2 + 1 {
+        let page = log.journal.read(after, &filter, 3).await.unwrap();
+        let found: Vec<_> = page.iter().map(|event| event.position).collect();
+        let expected = own.iter().copied().filter(|position| *position > after).take(3);
+        assert_eq!(found, expected.collect::<Vec<_>>(), "after {after}");
     }
 }
