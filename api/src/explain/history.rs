@@ -17,6 +17,29 @@ use crate::{auth::Condition, problem::Problem};
 /// Events read at a time.
 const PAGE: u32 = 500;
 
+/// Events that tell something of every question. All others of an organisation are left where they are.
+const READ: [&str; 12] = [
+    "organization.archived",
+    "organization.brought_back",
+    "organization.member_changed",
+    "organization.member_joined",
+    "organization.member_left",
+    "organization.member_removed",
+    "organization.policy_added",
+    "organization.policy_changed",
+    "organization.policy_removed",
+    "organization.suspended",
+    "organization.transferred",
+    "organization.unsuspended",
+];
+/// Those that tell something where keys are asked about. An organisation has more of them than of all others.
+const OF_KEYS: [&str; 4] = [
+    "organization.api_key_issued",
+    "organization.api_key_leaked",
+    "organization.api_key_revoked",
+    "organization.api_key_rotated",
+];
+
 /// A fact, and the events that made it what it is.
 #[derive(Debug)]
 pub(super) struct Fact<T> {
@@ -60,19 +83,29 @@ impl<T> Fact<T> {
 }
 
 impl History {
+    /// Without the keys where the question is about none.
     pub async fn read(
         journal: &Journal,
         org: OrganizationId,
+        with_keys: bool,
         until: Option<AsOf>,
     ) -> Result<Self, Problem> {
-        let aggregate = Some((organizations::TYPE, org.to_string()));
-        let filter = Filter { org: Some(org), aggregate, ..Filter::default() };
+        let of_keys = if with_keys { &OF_KEYS[..] } else { &[] };
+        let filter = Filter {
+            org: Some(org),
+            aggregate: Some((organizations::TYPE, org.to_string())),
+            event_types: READ.iter().chain(of_keys).map(|&name| name.to_owned()).collect(),
+        };
         let mut history = Self::default();
-        each(journal, &filter, until, |recorded, event| history.fold(recorded, &event)).await?;
+        each(journal, &filter, until, |recorded, event| {
+            history.fold(recorded, &event);
+        })
+        .await?;
         Ok(history)
     }
 
-    fn fold(&mut self, recorded: &Recorded, event: &OrganizationEvent) {
+    /// Gives whether the event tells something.
+    fn fold(&mut self, recorded: &Recorded, event: &OrganizationEvent) -> bool {
         (self.position, self.at) = (recorded.position, Some(recorded.recorded_at));
         match event {
             OrganizationEvent::Archived { .. } => {
@@ -149,8 +182,9 @@ impl History {
             | OrganizationEvent::InvitationResent { .. }
             | OrganizationEvent::InvitationAccepted { .. }
             | OrganizationEvent::InvitationDeclined { .. }
-            | OrganizationEvent::InvitationEnded { .. } => {}
+            | OrganizationEvent::InvitationEnded { .. } => return false,
         }
+        true
     }
 
     fn condition(&mut self, recorded: &Recorded, change: impl FnOnce(&mut Condition)) {
@@ -203,5 +237,53 @@ async fn each<E: DeserializeOwned>(
         if page.len() < PAGE as usize {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use serde_json::value::to_raw_value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_tells_something_is_read_and_nothing_else() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/golden");
+        let mut read = 0;
+        for file in fs::read_dir(golden).unwrap() {
+            let path = file.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            let (name, version) = stem.rsplit_once(".v").unwrap();
+            if !name.starts_with("organization.") {
+                continue;
+            }
+            let payload: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let recorded = Recorded {
+                position: 1,
+                event_id: Uuid::nil(),
+                org: OrganizationId::from_uuid(Uuid::nil()),
+                aggregate_type: organizations::TYPE.to_owned(),
+                aggregate_id: String::new(),
+                sequence: 1,
+                event_type: name.to_owned(),
+                event_version: version.parse().unwrap(),
+                payload: to_raw_value(&payload).unwrap(),
+                metadata: BTreeMap::new(),
+                recorded_at: Timestamp::UNIX_EPOCH,
+                command_id: Uuid::nil(),
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                actor: String::new(),
+            };
+            let events = recorded.decode_as::<OrganizationEvent>().unwrap();
+            let tells = events.iter().any(|event| History::default().fold(&recorded, event));
+            let is_read = READ.iter().chain(&OF_KEYS).any(|known| *known == name);
+            assert_eq!(tells, is_read, "{name}");
+            read += usize::from(is_read);
+        }
+        assert_eq!(read, READ.len() + OF_KEYS.len());
     }
 }

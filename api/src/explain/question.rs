@@ -63,7 +63,9 @@ impl Question {
         let action = request.action.parse::<Action>();
         let action = action.map_err(|_| refused("action", "there is no such action"))?;
         let until = request.as_of.as_deref().map(point).transpose()?;
-        let history = History::read(&app.journal, caller.org, until).await?;
+        let of_key = matches!(action, Action::KeysUpdate | Action::KeysRevoke);
+        let with_keys = of_key || matches!(subject, Subject::Key(_));
+        let history = History::read(&app.journal, caller.org, with_keys, until).await?;
         let now = app.journal.clock().now();
         let at = match until {
             None => now,
