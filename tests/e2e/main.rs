@@ -9,6 +9,7 @@ mod import;
 mod installation;
 mod journey;
 mod mails;
+mod many_findings;
 mod openid;
 mod operator;
 mod person;
