@@ -23,8 +23,13 @@ const JOB_SECONDS: &[f64] =
     &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0];
 const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
+const HISTOGRAMS: [(&str, &[f64], &str); 6] = [
     ("http_request_duration_seconds", REQUEST_SECONDS, "From a request's head to its answer's."),
+    (
+        "http_heard_after_seconds",
+        REQUEST_SECONDS,
+        "How long a client waited to be heard while there was no room for its request.",
+    ),
     ("append_batch_requests", BATCH_SIZES, "Requests committed in one transaction."),
     ("append_duration_seconds", APPEND_SECONDS, "One batch, from being sent to being committed."),
     ("job_wait_seconds", JOB_SECONDS, "From when an attempt may begin to when it does."),

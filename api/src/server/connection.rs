@@ -1,4 +1,15 @@
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::ready,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -22,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Admission, Admitted, BodyError, body,
     places::Place,
+    turns::Turns,
     unread::{self, Unread},
     wire::{Answer, Wire},
 };
@@ -40,6 +52,8 @@ const MIN_BUFFER: usize = 8192;
 const PROBES: usize = 8;
 /// A request waits so long for others to be done; longer, and its answer would not be worth it.
 const QUEUE_PATIENCE: Duration = Duration::from_millis(100);
+/// Whoever was heard so late is refused: what room there is goes to those who need not have waited.
+const LATE: Duration = Duration::from_millis(5);
 /// For the answer to a client that had to give way in the middle of its body.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
@@ -54,6 +68,7 @@ pub(super) struct Connections<E> {
     body: body::Limits,
     pub requests: Admission,
     probes: Admission,
+    pub turns: Turns,
     stop: CancellationToken,
 }
 
@@ -61,6 +76,8 @@ pub(super) struct Connections<E> {
 struct Ends {
     local: LocalAddr,
     remote: RemoteAddr,
+    /// Whether what is heard now came a while ago.
+    late: AtomicBool,
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
@@ -80,6 +97,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
             body: body::Limits { bytes: options.max_body_bytes, within: options.body_timeout },
             requests: Admission::new(options.max_requests, QUEUE_PATIENCE),
             probes: Admission::new(PROBES, QUEUE_PATIENCE),
+            turns: Turns::new(),
             stop,
         }
     }
@@ -91,6 +109,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
         let ends = Ends {
             local: local.map_or_else(LocalAddr::default, |to| LocalAddr(Addr::SocketAddr(to))),
             remote: RemoteAddr(Addr::SocketAddr(from)),
+            late: AtomicBool::new(false),
         };
         let service = service_fn(|request| {
             let answer = self.answer(request, &ends, &place);
@@ -100,10 +119,26 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
         let wire = Wire::new(stream, self.write_timeout, Arc::clone(&place), unread);
         let mut connection =
             pin!(self.http.serve_connection(TokioIo::new(wire), service).with_upgrades());
+        let mut turn = self.turns.of_connection();
+        let heard = poll_fn(|context| {
+            let waited = if place.is_unasked() && self.requests.is_full() {
+                place.is_due();
+                Some(ready!(turn.poll(context)))
+            } else {
+                turn.leave()
+            };
+            ends.late.store(waited > Some(LATE), Ordering::Relaxed);
+            let polled = connection.as_mut().poll(context);
+            if let Some(waited) = waited {
+                place.is_seen(waited);
+                metrics::histogram!("http_heard_after_seconds").record(waited.as_secs_f64());
+            }
+            polled
+        });
         let ended = tokio::select! {
             // Whatever came before it had to give way is seen first.
             biased;
-            ended = &mut connection => ended,
+            ended = heard => ended,
             () = place.turned_out() => {
                 if place.is_unasked() {
                     return;
@@ -131,8 +166,12 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
         let (head, mut body) = request.into_parts();
         let path = head.uri.path();
         let is_probe = path.starts_with("/health/") || path == "/metrics";
-        let admission = if is_probe { &self.probes } else { &self.requests };
-        let response = match self.admit(admission, &mut body, place).await {
+        let (admission, late) = if is_probe {
+            (&self.probes, false)
+        } else {
+            (&self.requests, ends.late.load(Ordering::Relaxed))
+        };
+        let response = match self.admit(admission, late, &mut body, place).await {
             Ok((body, admitted)) => {
                 let (local, remote) = (ends.local.clone(), ends.remote.clone());
                 let parts = (head, local, remote, Scheme::HTTP).into();
@@ -157,10 +196,11 @@ impl<E: Endpoint<Output = Response> + 'static> Connections<E> {
     async fn admit(
         &self,
         admission: &Admission,
+        late: bool,
         body: &mut Incoming,
         place: &Place,
     ) -> Result<(Bytes, Arc<Admitted>), Problem> {
-        if admission.is_full() || place.is_turned_out() {
+        if late || admission.is_full() || place.is_turned_out() {
             body::pass_over(body, place).await;
             return Err(busy());
         }

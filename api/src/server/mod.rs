@@ -7,12 +7,14 @@
 //! Two things are counted apart. Connections are cheap and many: when all places are taken, the
 //! client that keeps the server waiting longest gives its place up, and no connection outlives its
 //! answer. Requests in work are few: one counts from when all of it has come until its answer is
-//! made, and what cannot begin soon is refused before anything is done for it.
+//! made, and what cannot begin soon is refused before anything is done for it. Refusing many costs
+//! as well, so while there is no room it is done a few at a time, after whatever is in work.
 
 mod admission;
 mod body;
 mod connection;
 mod places;
+mod turns;
 mod unread;
 mod wire;
 
@@ -23,7 +25,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{Options, frame::Frame};
 use admission::Admission;
@@ -50,6 +52,8 @@ pub(crate) async fn run<E>(
     let connections = Arc::new(Connections::new(frame, options, stop.clone()));
     let places = Places::new(options.max_connections, HELD_BYTES);
     let mut open = JoinSet::new();
+    let rounds = Arc::clone(&connections);
+    let rounds = AbortOnDropHandle::new(tokio::spawn(async move { rounds.turns.keep().await }));
     let mut census = tokio::time::interval(CENSUS_PAUSE);
     loop {
         while open.try_join_next().is_some() {}
@@ -84,6 +88,7 @@ pub(crate) async fn run<E>(
         tracing::warn!(connections = open.len(), "requests were cut off at shutdown");
         open.shutdown().await;
     }
+    drop(rounds);
 }
 
 fn count(places: &Places, requests: &Admission) {

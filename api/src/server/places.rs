@@ -178,6 +178,27 @@ impl Place {
         self.go(Stage::Work);
     }
 
+    /// The client may have asked, and does not keep the server waiting until that is looked at.
+    pub fn is_due(&self) {
+        let at = self.at();
+        if at.stage == Stage::Head {
+            self.places.table().heads.remove(&(at.since, self.number));
+        }
+    }
+
+    /// It was looked at, after a while that is not the client's. If nothing is asked yet, the turn
+    /// is still its own.
+    pub fn is_seen(&self, waited: Duration) {
+        let mut at = self.at();
+        let mut table = self.places.table();
+        let turn = (at.since, self.number);
+        if at.stage == Stage::Head && !self.is_turned_out() && !table.heads.contains_key(&turn) {
+            at.since += waited;
+            table.heads.insert((at.since, self.number), self.gives_way.clone());
+            self.places.freed.notify_one();
+        }
+    }
+
     /// The client has the rest of a body to send.
     pub fn receives(&self) {
         self.go(Stage::Body);
@@ -305,6 +326,22 @@ mod tests {
         drop(newcomer);
         places.room().await;
         assert!(!idle.is_turned_out());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_to_be_heard_does_not_give_way() {
+        let places = Places::new(1, 100);
+        let place = places.enter();
+        place.is_due();
+        tokio::time::advance(2 * PATIENCE).await;
+        assert_eq!(places.make_room(), Err(None));
+        place.is_seen(2 * PATIENCE);
+        assert_eq!(places.make_room(), Err(Some(Instant::now() + PATIENCE)));
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(places.make_room(), Ok(()));
+        assert!(place.is_turned_out());
+        place.is_seen(Duration::ZERO);
+        assert!(places.table().heads.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
