@@ -2,12 +2,14 @@
 
 use std::{fmt, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval_at},
-};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{
+    TEST,
+    flood::Flood,
+    polite::Polite,
+    server_side::ServerSide,
     times::Times,
     wire::Answer,
     world::{REQUESTS, World},
@@ -17,35 +19,56 @@ const MEASURE: Duration = Duration::from_secs(3);
 /// More clients than there are places for connections.
 const CLIENTS: usize = 640;
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
-/// What an accepted answer may take: so many times what it takes when the server does all it can,
-/// and a little, since the load shares the machine with the server.
+/// What an answer may take: so many times what it takes when the server does all it can, and a
+/// little, since so many clients take their share of the processors even at a lower priority.
 const TIMES: u32 = 4;
-const GRACE: Duration = Duration::from_millis(900);
-/// At least one part in so many of what the server can do goes on being done: the load and the
-/// refusals want their share of the processors.
-const LEAST: f64 = 10.0;
+const GRACE: Duration = Duration::from_millis(150);
+/// The same for an accepted command, once it is heard.
+const GRACE_IN_WORK: Duration = Duration::from_millis(75);
+/// At least one part in so many of what the server can do goes on being done.
+const LEAST: f64 = 4.0;
 
 /// What came of a load.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Outcome {
-    time: Duration,
+    pub time: Duration,
     /// The scans that were made.
     pub accepted: Vec<String>,
-    taken: Times,
-    refused: Times,
-    probes: Times,
+    pub taken: Times,
+    pub refused: Times,
+    /// Fresh connections that had to give way before anything came over them, as the client had no
+    /// processor for so long.
+    pub closed: usize,
+}
+
+/// A load, and what others saw of the server meanwhile.
+pub struct Meanwhile {
+    pub flood: Outcome,
+    /// One after the other, of a client beside it.
+    pub beside: Outcome,
+    /// An operator's machinery.
+    pub probes: Times,
+    pub server: ServerSide,
 }
 
 /// Each client sends its next command once it has its answer.
-pub async fn as_much_as_it_can(world: &World) -> Outcome {
-    clients(world, REQUESTS, Duration::from_micros(1), MEASURE).await
+pub async fn as_much_as_it_can(world: &World) -> Meanwhile {
+    let flood = Flood::new(world.target.of("can"), REQUESTS, Duration::from_micros(1), MEASURE);
+    beside(world, flood).await
 }
 
 /// Clients that do not care about being refused.
-pub async fn ten_times(world: &World, can: &Outcome, time: Duration) -> Outcome {
-    let every = Duration::from_secs_f64(CLIENTS as f64 / (10.0 * can.rate()));
-    let (outcome, probes) = tokio::join!(clients(world, CLIENTS, every, time), probes(world, time));
-    Outcome { probes, ..outcome }
+pub async fn ten_times(world: &World, can: &Meanwhile, time: Duration) -> Meanwhile {
+    let every = Duration::from_secs_f64(CLIENTS as f64 / (10.0 * can.flood.rate()));
+    beside(world, Flood::new(world.target.of("ten"), CLIENTS, every, time)).await
+}
+
+async fn beside(world: &World, flood: Flood) -> Meanwhile {
+    let (time, before) = (flood.time, ServerSide::read(world).await);
+    let (flood, beside, probes) =
+        tokio::join!(flood.elsewhere(TEST), Polite::ask(world, time), probes(world, time));
+    let server = ServerSide::read(world).await.since(&before);
+    Meanwhile { flood, beside, probes, server }
 }
 
 /// What an operator's machinery asks all the while. It is always answered.
@@ -60,32 +83,26 @@ async fn probes(world: &World, time: Duration) -> Times {
     times
 }
 
-async fn clients(world: &World, count: usize, every: Duration, time: Duration) -> Outcome {
-    let (begun, mut clients) = (Instant::now(), JoinSet::new());
-    for number in 0..count {
-        let target = world.target.clone();
-        // They do not all ask in the same moment.
-        let first = begun + every.mul_f64(number as f64 / count as f64);
-        clients.spawn(async move {
-            let (mut outcome, mut wire) = (Outcome::default(), target.wire());
-            let mut turns = interval_at(first, every);
-            turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            while begun.elapsed() < time {
-                turns.tick().await;
-                outcome.add(&wire.ask(&target.command()).await);
-            }
-            outcome
-        });
+impl Meanwhile {
+    /// Beside what the server did when it was asked as much as it can do.
+    pub fn assert_held(&self, can: &Self) {
+        let Self { flood, beside, probes, server } = self;
+        assert!(flood.refused.count() > flood.taken.count(), "no overload: {self}");
+        assert!(flood.closed * 20 < flood.refused.count(), "many are not answered: {self}");
+        let most = can.beside.taken.percentile(95) * TIMES + GRACE;
+        for (what, times) in
+            [("accepted", &beside.taken), ("refused", &beside.refused), ("probes", probes)]
+        {
+            assert!(times.percentile(95) < most, "{what}: {times}, at most {most:?} allowed");
+        }
+        let most = can.server.accepted_p95() * TIMES + GRACE_IN_WORK;
+        assert!(server.accepted_p95() < most, "in the server: {server}, at most {most:?} allowed");
+        assert!(flood.rate() > can.flood.rate() / LEAST, "{flood} is little beside {}", can.flood);
     }
-    let mut all = Outcome::default();
-    while let Some(outcome) = clients.join_next().await {
-        all.extend(outcome.unwrap());
-    }
-    Outcome { time: begun.elapsed(), ..all }
 }
 
 impl Outcome {
-    fn add(&mut self, answer: &Answer) {
+    pub fn add(&mut self, answer: &Answer) {
         if answer.status == 202 {
             self.accepted.push(answer.id());
             self.taken.add(answer.within);
@@ -95,25 +112,16 @@ impl Outcome {
         }
     }
 
-    fn extend(&mut self, other: Self) {
+    pub fn extend(&mut self, other: Self) {
         self.accepted.extend(other.accepted);
         self.taken.extend(other.taken);
         self.refused.extend(other.refused);
+        self.closed += other.closed;
     }
 
     /// Accepted commands a second.
     fn rate(&self) -> f64 {
         self.taken.count() as f64 / self.time.as_secs_f64()
-    }
-
-    /// Beside what the server did when it was asked as much as it can do.
-    pub fn assert_held(&self, can: &Self) {
-        assert!(self.refused.count() > self.taken.count(), "{self} is no overload beside {can}");
-        let most = can.taken.percentile(95) * TIMES + GRACE;
-        assert!(self.taken.percentile(95) < most, "accepted: {self}, at most {most:?} allowed");
-        assert!(self.refused.percentile(95) < most, "refused: {self}, at most {most:?} allowed");
-        assert!(self.probes.percentile(95) < most, "probes: {}", self.probes);
-        assert!(self.rate() > can.rate() / LEAST, "{self} is little beside {can}");
     }
 }
 
@@ -121,10 +129,16 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = (self.taken.count() + self.refused.count()) as f64 / self.time.as_secs_f64();
         let (rate, taken, refused) = (self.rate(), &self.taken, &self.refused);
-        write!(
-            f,
-            "{asked:.0}/s asked, {rate:.0}/s accepted: {taken} accepted, {refused} refused, {} probes",
-            self.probes
-        )
+        write!(f, "{asked:.0}/s asked, {rate:.0}/s accepted: {taken} accepted, {refused} refused")?;
+        if self.closed > 0 { write!(f, ", {} closed", self.closed) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { flood, beside, probes, server } = self;
+        writeln!(f, "{flood}")?;
+        writeln!(f, "  beside: {beside}")?;
+        write!(f, "  probes: {probes}; in the server: {server}")
     }
 }

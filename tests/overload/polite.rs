@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{times::Times, world::World};
+use crate::{load::Outcome, times::Times, world::World};
 
 const ALONE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -48,6 +48,17 @@ impl Polite {
             tokio::time::sleep(PAUSE).await;
         }
         Self { times, refused }
+    }
+
+    /// The same, and what came of each request.
+    pub async fn ask(world: &World, time: Duration) -> Outcome {
+        let (mut outcome, mut wire, begun) =
+            (Outcome::default(), world.target.wire(), Instant::now());
+        while begun.elapsed() < time {
+            outcome.add(&wire.ask(&world.target.command()).await);
+            tokio::time::sleep(PAUSE / 10).await;
+        }
+        Outcome { time: begun.elapsed(), ..outcome }
     }
 
     pub fn assert_as_if(&self, alone: &Self, meanwhile: &str) {

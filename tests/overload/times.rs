@@ -1,7 +1,9 @@
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// How long answers took.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Times(Vec<Duration>);
 
 impl Times {

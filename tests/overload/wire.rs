@@ -33,6 +33,12 @@ impl Wire {
 
     /// The answer to the request, which is sent once more when the connection had ended before it.
     pub async fn ask(&mut self, request: &str) -> Answer {
+        let answer = self.ask_if_taken_in(request).await;
+        answer.unwrap_or_else(|error| panic!("a fresh connection brought no answer: {error}"))
+    }
+
+    /// The same of a client that may be so slow that the server has closed a fresh connection.
+    pub async fn ask_if_taken_in(&mut self, request: &str) -> io::Result<Answer> {
         let begun = Instant::now();
         let asked = async {
             if self.stream.is_some()
@@ -43,8 +49,7 @@ impl Wire {
             self.stream = None;
             self.try_ask(request, begun).await
         };
-        let answer = timeout(PATIENCE, asked).await.expect("an answer in time");
-        answer.unwrap_or_else(|error| panic!("a fresh connection brought no answer: {error}"))
+        timeout(PATIENCE, asked).await.expect("an answer in time")
     }
 
     /// For the next request a new connection is made.
