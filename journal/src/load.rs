@@ -4,9 +4,10 @@ use cqrs_es::persist::PersistedEventRepository;
 use domain::{Decide, event::DecodeError};
 use futures::TryStreamExt;
 use postgres_es::PostgresEventRepository;
-use serde_json::value::RawValue;
-use sqlx::{PgPool, Row, types::Json};
+use sqlx::{PgPool, Row};
 use uuid::Uuid;
+
+use crate::Payload;
 
 /// An aggregate as it stood at a version.
 #[derive(Debug, Clone)]
@@ -168,7 +169,7 @@ pub(crate) async fn catch_up<A: Decide>(
         let sequence: i64 = row.try_get("sequence")?;
         let event_type: String = row.try_get("event_type")?;
         let event_version: String = row.try_get("event_version")?;
-        let Json(payload): Json<Box<RawValue>> = row.try_get("payload")?;
+        let payload: Payload = row.try_get("payload")?;
         loaded.apply(id, sequence as u64, &event_type, &event_version, payload.get())?;
         loaded.position = row.try_get::<i64, _>("position")? as u64;
     }

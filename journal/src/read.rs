@@ -8,11 +8,10 @@ use domain::{
     ids::OrganizationId,
 };
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use sqlx::{PgExecutor, Postgres, QueryBuilder, types::Json};
+use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use crate::Journal;
+use crate::{Journal, Payload};
 
 /// Events in one page; more would hold memory without being faster.
 pub const MAX_PAGE: u32 = 10_000;
@@ -29,8 +28,7 @@ pub struct Recorded {
     /// Full name, `scan.requested`.
     pub event_type: String,
     pub event_version: u32,
-    /// The bytes that were appended.
-    pub payload: Box<RawValue>,
+    pub payload: Payload,
     pub metadata: BTreeMap<String, String>,
     pub recorded_at: Timestamp,
     pub command_id: Uuid,
@@ -79,7 +77,7 @@ impl Recorded {
             sequence,
             event_type,
             event_version,
-            Json(payload),
+            payload,
             Json(metadata),
             recorded_at,
             command_id,
@@ -122,7 +120,7 @@ type Row = (
     i64,
     String,
     String,
-    Json<Box<RawValue>>,
+    Payload,
     Json<BTreeMap<String, String>>,
     Timestamp,
     Uuid,
@@ -137,7 +135,8 @@ async fn read_all(
     after: u64,
     limit: u32,
 ) -> Result<Vec<Recorded>, ReadError> {
-    whole(query(executor, after, &Filter::default(), limit).await?, after)
+    let events = query(executor, after, &Filter::default(), limit).await?;
+    whole(events, after, |event| event.position)
 }
 
 /// The same, of no more events than weigh so many bytes as they are stored. The first one is read
@@ -148,9 +147,24 @@ pub async fn read_within(
     limit: u32,
     bytes: u64,
 ) -> Result<Vec<Recorded>, ReadError> {
-    let rows = sqlx::query_as(&format!(
-        "SELECT {COLUMNS} FROM (
-             SELECT {COLUMNS},
+    let rows = rows_within(executor, COLUMNS, after, limit, bytes).await?;
+    whole(rows.into_iter().map(Recorded::from_row).collect(), after, |event| event.position)
+}
+
+/// The same, of some columns only.
+pub(crate) async fn rows_within<R>(
+    executor: impl PgExecutor<'_>,
+    columns: &str,
+    after: u64,
+    limit: u32,
+    bytes: u64,
+) -> Result<Vec<R>, sqlx::Error>
+where
+    R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    sqlx::query_as(&format!(
+        "SELECT {columns} FROM (
+             SELECT {columns},
                     sum(pg_column_size(payload))
                         OVER (ORDER BY position ROWS UNBOUNDED PRECEDING)
                     - pg_column_size(payload) AS before
@@ -161,14 +175,19 @@ pub async fn read_within(
     .bind(i64::from(limit.min(MAX_PAGE)))
     .bind(stored(bytes))
     .fetch_all(executor)
-    .await?;
-    whole(rows.into_iter().map(Recorded::from_row).collect(), after)
+    .await
 }
 
-fn whole(events: Vec<Recorded>, after: u64) -> Result<Vec<Recorded>, ReadError> {
+/// Proves that no position is missing.
+pub(crate) fn whole<E>(
+    events: Vec<E>,
+    after: u64,
+    position: impl Fn(&E) -> u64,
+) -> Result<Vec<E>, ReadError> {
     for (event, expected) in events.iter().zip(after.saturating_add(1)..) {
-        if event.position != expected {
-            return Err(ReadError::Hole { after: expected - 1, found: event.position });
+        let found = position(event);
+        if found != expected {
+            return Err(ReadError::Hole { after: expected - 1, found });
         }
     }
     Ok(events)

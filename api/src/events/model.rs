@@ -105,17 +105,19 @@ fn shown(event: &Recorded) -> impl Iterator<Item = (&String, &String)> {
 
 /// The payload without what stays inside the house.
 fn public(event: &Recorded) -> Cow<'_, RawValue> {
-    let private = event::private_fields(&event.event_type);
-    if private.is_empty() {
-        return Cow::Borrowed(&event.payload);
-    }
-    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(event.payload.get());
-    let shown = fields.and_then(|mut fields| {
-        fields.retain(|name, _| !private.contains(&name.as_str()));
-        to_raw_value(&fields)
-    });
+    let (private, payload) = (event::private_fields(&event.event_type), event.payload.get());
+    let shown = if private.is_empty() {
+        serde_json::from_str(payload).map(Cow::Borrowed)
+    } else {
+        let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(payload);
+        let shown = fields.and_then(|mut fields| {
+            fields.retain(|name, _| !private.contains(&name.as_str()));
+            to_raw_value(&fields)
+        });
+        shown.map(Cow::Owned)
+    };
     // What has no fields cannot be told apart, so nothing of it is shown.
-    Cow::Owned(shown.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    shown.unwrap_or(Cow::Borrowed(RawValue::NULL))
 }
 
 /// The envelope as JSON of one line.

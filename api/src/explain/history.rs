@@ -270,7 +270,7 @@ mod tests {
                 sequence: 1,
                 event_type: name.to_owned(),
                 event_version: version.parse().unwrap(),
-                payload: to_raw_value(&payload).unwrap(),
+                payload: to_raw_value(&payload).unwrap().into(),
                 metadata: BTreeMap::new(),
                 recorded_at: Timestamp::UNIX_EPOCH,
                 command_id: Uuid::nil(),

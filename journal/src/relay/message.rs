@@ -10,8 +10,8 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use domain::ids::OrganizationId;
 
-use super::log::Identity;
-use crate::{Bus, Recorded};
+use super::{log::Identity, source::Outgoing};
+use crate::Bus;
 
 pub const POSITION: HeaderName = HeaderName::from_static("Millrace-Position");
 pub const EPOCH: HeaderName = HeaderName::from_static("Millrace-Epoch");
@@ -56,7 +56,7 @@ impl Envelope {
         }
     }
 
-    pub fn wrap(&self, event: Recorded) -> Message {
+    pub fn wrap(&self, event: Outgoing) -> Message {
         let id = event.event_id.to_string();
         let time = event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true);
         let event_type = encode(&event.event_type);
@@ -78,11 +78,11 @@ impl Envelope {
         headers.insert(CONTENT_TYPE, "application/json");
         headers.insert(POSITION, event.position.to_string());
         headers.insert(EPOCH, self.epoch.as_str());
-        if let Some(parent) = event.metadata.get("traceparent") {
+        if let Some(parent) = &event.traceparent {
             headers.insert(TRACE_PARENT, encode(parent));
         }
         let subject = format!("{}{}", self.subject, subject_of(event.org, &event.event_type));
-        let payload = Bytes::from(Box::<str>::from(event.payload).into_boxed_bytes());
+        let payload = Bytes::from(event.payload.into_bytes());
         Message { subject, headers, payload }
     }
 }

@@ -26,11 +26,9 @@ use super::{
     Error, Footing, Relay,
     log::{self, Identity},
     message::{Envelope, Message},
-    source::Source,
+    source::{Outgoing, Source},
     stream,
 };
-use crate::Recorded;
-
 /// An acknowledgement costs the server nearly as much as the event.
 const ACK_EVERY: usize = 32;
 /// Payloads in flight; they wait in memory until they are sent.
@@ -148,7 +146,7 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    async fn send(&mut self, page: &mut VecDeque<Recorded>) -> Result<Option<Ended>, Error> {
+    async fn send(&mut self, page: &mut VecDeque<Outgoing>) -> Result<Option<Ended>, Error> {
         while self.has_room() {
             let Some(event) = page.pop_front() else { break };
             let position = event.position;

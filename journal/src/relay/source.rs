@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use domain::{Timestamp, ids::OrganizationId};
+use serde::Deserialize;
+use sqlx::{PgPool, types::Json};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
-use crate::{Journal, ReadError, Recorded, read_within};
+use crate::{Journal, Payload, ReadError, read};
 
 /// Bounds of one page.
 const PAGE_EVENTS: u32 = 1000;
@@ -16,9 +20,69 @@ const PAGE_BYTES: u64 = 1024 * 1024;
 /// Looks again even if nobody said that the log has grown.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// What of an event goes into its message.
+pub(super) struct Outgoing {
+    pub position: u64,
+    pub event_id: Uuid,
+    pub org: OrganizationId,
+    pub aggregate_id: String,
+    /// Full name, `scan.requested`.
+    pub event_type: String,
+    pub event_version: u32,
+    pub payload: Payload,
+    pub traceparent: Option<String>,
+    pub recorded_at: Timestamp,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+}
+
+const COLUMNS: &str =
+    "position, event_id, org_id, aggregate_id, event_type, event_version, payload,
+    metadata, recorded_at, correlation_id, causation_id";
+
+type Row =
+    (i64, Uuid, Uuid, String, String, String, Payload, Json<Trace>, Timestamp, Uuid, Option<Uuid>);
+
+/// What of the metadata goes into the message.
+#[derive(Deserialize)]
+struct Trace {
+    traceparent: Option<String>,
+}
+
+impl Outgoing {
+    fn from_row(row: Row) -> Self {
+        let (
+            position,
+            event_id,
+            org,
+            aggregate_id,
+            event_type,
+            event_version,
+            payload,
+            Json(Trace { traceparent }),
+            recorded_at,
+            correlation_id,
+            causation_id,
+        ) = row;
+        Self {
+            position: position as u64,
+            event_id,
+            org: OrganizationId::from_uuid(org),
+            aggregate_id,
+            event_type,
+            event_version: event_version.parse().unwrap_or(0),
+            payload,
+            traceparent,
+            recorded_at,
+            correlation_id,
+            causation_id,
+        }
+    }
+}
+
 /// Pages of the log in order, without an end. Reading stops when it is dropped.
 pub(super) struct Source {
-    pages: mpsc::Receiver<Result<Vec<Recorded>, ReadError>>,
+    pages: mpsc::Receiver<Result<Vec<Outgoing>, ReadError>>,
     _reader: AbortOnDropHandle<()>,
 }
 
@@ -30,7 +94,7 @@ impl Source {
     }
 
     /// The next page, never empty; `None` after an error.
-    pub async fn next(&mut self) -> Option<Result<Vec<Recorded>, ReadError>> {
+    pub async fn next(&mut self) -> Option<Result<Vec<Outgoing>, ReadError>> {
         self.pages.recv().await
     }
 }
@@ -38,12 +102,12 @@ impl Source {
 async fn read(
     journal: Journal,
     mut after: u64,
-    pages: mpsc::Sender<Result<Vec<Recorded>, ReadError>>,
+    pages: mpsc::Sender<Result<Vec<Outgoing>, ReadError>>,
 ) {
     let mut head = journal.watch_head();
     loop {
         head.mark_unchanged();
-        let page = read_within(journal.pool(), after, PAGE_EVENTS, PAGE_BYTES).await;
+        let page = page(journal.pool(), after).await;
         if let Ok(events) = &page {
             let Some(last) = events.last() else {
                 wait(&mut head).await;
@@ -56,6 +120,12 @@ async fn read(
             return;
         }
     }
+}
+
+async fn page(pool: &PgPool, after: u64) -> Result<Vec<Outgoing>, ReadError> {
+    let rows = read::rows_within(pool, COLUMNS, after, PAGE_EVENTS, PAGE_BYTES).await?;
+    let events = rows.into_iter().map(Outgoing::from_row).collect();
+    read::whole(events, after, |event: &Outgoing| event.position)
 }
 
 async fn wait(head: &mut watch::Receiver<u64>) {

@@ -5,28 +5,29 @@ use std::collections::BTreeMap;
 use domain::{Event, Pii, event};
 use journal::Recorded;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 /// Of a larger payload the changes are left out; the event itself has them.
 const MAX_PAYLOAD: usize = 16 * 1024;
 
-/// What stands in place of a secret.
-const SECRET: &str = "[secret]";
+/// What stands in place of a secret, as JSON.
+const SECRET: &str = "\"[secret]\"";
 
 /// The fields that an event set, and what they were before it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Changes {
-    #[serde(default, skip_serializing_if = "Fields::is_empty")]
-    pub before: Fields,
-    #[serde(default, skip_serializing_if = "Fields::is_empty")]
-    pub after: Fields,
+pub struct Changes<V = Value> {
+    #[serde(default = "Fields::none", skip_serializing_if = "Fields::is_empty")]
+    pub before: Fields<V>,
+    #[serde(default = "Fields::none", skip_serializing_if = "Fields::is_empty")]
+    pub after: Fields<V>,
 }
 
+/// Fields by name, their values as `V`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Fields {
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub plain: BTreeMap<String, Value>,
+pub struct Fields<V = Value> {
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pub plain: BTreeMap<String, V>,
     /// They stand apart, so that nothing that somebody wrote can be taken for one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub personal: BTreeMap<String, Sealing>,
@@ -41,33 +42,52 @@ pub struct Sealing {
     pub value: Pii<Value>,
 }
 
-impl Fields {
+impl<V> Fields<V> {
+    pub(super) fn none() -> Self {
+        Self { plain: BTreeMap::new(), personal: BTreeMap::new() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty() && self.personal.is_empty()
     }
+}
 
-    /// Those that an event set. The id of what it is about is none of them.
-    pub(super) fn of(recorded: &Recorded, events: &[Event], id_field: &str) -> Option<Self> {
+impl<'a, V: Deserialize<'a> + Clone> Fields<V> {
+    /// What stands in the payload. The id of what the event is about is none of its fields.
+    fn plain(recorded: &'a Recorded, id_field: &str, secret: &V) -> Option<Self> {
         let payload = recorded.payload.get();
         if payload.len() > MAX_PAYLOAD {
             return None;
         }
-        let mut plain: BTreeMap<String, Value> = serde_json::from_str(payload).ok()?;
+        let mut plain: BTreeMap<String, V> = serde_json::from_str(payload).ok()?;
         plain.remove("type");
         plain.remove(id_field);
         for name in event::private_fields(&recorded.event_type) {
-            plain.entry((*name).to_owned()).and_modify(|value| *value = SECRET.into());
+            plain.entry((*name).to_owned()).and_modify(|value| *value = secret.clone());
         }
-        let mut fields = Self { plain, personal: BTreeMap::new() };
+        Some(Self { plain, personal: BTreeMap::new() })
+    }
+}
+
+impl<'a> Fields<&'a RawValue> {
+    /// Those that an event of a scan set. There is nothing personal in scans, and there are many of
+    /// them.
+    pub(super) fn of_scan(recorded: &'a Recorded) -> Option<Self> {
+        let secret = serde_json::from_str(SECRET).ok()?;
+        Self::plain(recorded, "", &secret)
+    }
+}
+
+impl Fields {
+    /// Those that an event set, the personal ones apart.
+    pub(super) fn of(recorded: &Recorded, events: &[Event], id_field: &str) -> Option<Self> {
+        let secret = serde_json::from_str(SECRET).ok()?;
+        let mut fields = Self::plain(recorded, id_field, &secret)?;
         events.iter().for_each(|event| fields.set_apart(event));
         Some(fields)
     }
 
     fn set_apart(&mut self, event: &Event) {
-        if matches!(event, Event::Scan(_)) {
-            // There is nothing personal in scans, and there are many of them.
-            return;
-        }
         event.clone().personal(&mut |field| {
             let Some(sealed) = field.value.when_sealed() else { return };
             let text = Value::from(sealed.to_string());

@@ -2,6 +2,7 @@
 
 use domain::{event, ids::UserId, scans, sessions};
 use journal::{Recorded, origin};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::changes::Fields;
@@ -13,11 +14,17 @@ const TRACE_ID: std::ops::Range<usize> = 3..35;
 pub(super) struct Row<'a> {
     pub recorded: &'a Recorded,
     pub resource: Resource,
-    /// Those that the event set; none when they are too many or cannot be read.
-    pub fields: Option<Fields>,
+    /// What the event set; none when that is too much or cannot be read.
+    pub set: Option<Set<'a>>,
     pub person: Option<Uuid>,
     /// Nothing of the resource is left.
     pub removes: bool,
+}
+
+pub(super) enum Set<'a> {
+    /// Of a scan, as they stand in the event.
+    OfScan(Fields<&'a RawValue>),
+    Fields(Fields),
 }
 
 /// One person can be a member of several organisations.
@@ -35,9 +42,15 @@ impl<'a> Row<'a> {
         let person = recorded.metadata.get(origin::PERSON).and_then(|id| id.parse::<UserId>().ok());
         // Of an event that cannot be read nobody knows what in it is personal.
         let decoded = event.decode().ok();
+        let set = decoded.and_then(|events| {
+            if recorded.aggregate_type == scans::TYPE {
+                return Fields::of_scan(recorded).map(Set::OfScan);
+            }
+            Fields::of(recorded, events, id_field).map(Set::Fields)
+        });
         Self {
             resource,
-            fields: decoded.and_then(|events| Fields::of(recorded, events, id_field)),
+            set,
             person: person.map(|user| user.uuid()),
             removes: !id_field.is_empty() && recorded.event_type.ends_with("removed"),
             recorded,

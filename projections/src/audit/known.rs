@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::{
     changes::{Changes, Fields},
-    entry::{Resource, Row},
+    entry::{Resource, Row, Set},
 };
 use crate::{fault::Fault, query::unreadable};
 
@@ -49,17 +49,26 @@ impl Known {
         Ok(known)
     }
 
-    /// What the event of the row changed; none when it set too much to be shown.
-    pub fn change(&mut self, row: &Row<'_>) -> Option<Changes> {
-        let after = row.fields.clone();
-        let Some(known) = self.0.get_mut(&row.resource).filter(|_| row.is_remembered()) else {
-            return Some(Changes { before: Fields::default(), after: after? });
+    /// What the event of the row changed, as JSON of [`Changes`]; none when it set too much to be
+    /// shown.
+    pub fn change(&mut self, row: &mut Row<'_>) -> serde_json::Result<Option<String>> {
+        let set = row.set.take();
+        let known = if row.is_remembered() { self.0.get_mut(&row.resource) } else { None };
+        let before = match known {
+            Some(known) if row.removes => std::mem::take(known),
+            Some(known) => match &set {
+                Some(Set::Fields(after)) => known.overwrite(after),
+                Some(Set::OfScan(_)) | None => Fields::none(),
+            },
+            None => Fields::none(),
         };
-        if row.removes {
-            return Some(Changes { before: std::mem::take(known), after: after? });
+        match set {
+            Some(Set::Fields(after)) => serde_json::to_string(&Changes { before, after }).map(Some),
+            Some(Set::OfScan(after)) => {
+                serde_json::to_string(&Changes { before: Fields::none(), after }).map(Some)
+            }
+            None => Ok(None),
         }
-        let after = after?;
-        Some(Changes { before: known.overwrite(&after), after })
     }
 
     pub async fn write(&self, connection: &mut PgConnection, schema: &str) -> Result<(), Fault> {

@@ -5,6 +5,7 @@ use super::{entry::Row, known::Known, sinks};
 use crate::{
     event::{LogEvent, storable},
     fault::Fault,
+    query::unreadable,
 };
 
 pub(super) async fn apply(
@@ -12,13 +13,10 @@ pub(super) async fn apply(
     schema: &str,
     events: &[&LogEvent],
 ) -> Result<(), Fault> {
-    let rows: Vec<_> = events.iter().map(|event| Row::of(event)).collect();
+    let mut rows: Vec<_> = events.iter().map(|event| Row::of(event)).collect();
     let mut known = Known::read(connection, schema, &rows).await?;
-    let changes = rows.iter().map(|row| {
-        let changes = known.change(row);
-        changes.and_then(|changes| serde_json::to_string(&changes).ok())
-    });
-    let changes = changes.collect::<Vec<_>>();
+    let changes = rows.iter_mut().map(|row| known.change(row)).collect::<Result<Vec<_>, _>>();
+    let changes = changes.map_err(|error| unreadable("changes", error))?;
     write(connection, schema, &rows, &changes).await?;
     known.write(connection, schema).await?;
     sinks::apply(connection, schema, events).await
