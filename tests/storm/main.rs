@@ -2,8 +2,10 @@
 //! emptied at random. Afterwards a checker that knows nothing of the journal's code looks at plain
 //! tables, plain messages and at what the clients wrote down, and says what was promised and broken.
 //!
-//! `MILLRACE_STORM_SECONDS` sets how long it blows, `MILLRACE_STORM_SEED` repeats the faults of an
-//! earlier storm, `MILLRACE_STORM_BINARY` puts another build of the program through it.
+//! Left alone it has the same faults every time, so that what a change broke is told from what was
+//! there before. `MILLRACE_STORM_SECONDS` sets how long it blows, and draws new faults;
+//! `MILLRACE_STORM_SEED` repeats those of an earlier storm, `MILLRACE_STORM_BINARY` puts another build
+//! of the program through it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -18,6 +18,8 @@ use crate::{fleet, launch, record::Record, world::World};
 pub use storage::Loss;
 
 const SECONDS: u64 = 40;
+/// Of the faults when nothing is asked for.
+const SEED: u64 = 505;
 /// Between two faults, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 400..1400;
 
@@ -112,8 +114,10 @@ pub struct Injected {
 impl Plan {
     pub fn from_environment() -> Self {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-        let seconds = number("MILLRACE_STORM_SECONDS").unwrap_or(SECONDS);
-        let seed = number("MILLRACE_STORM_SEED").unwrap_or_else(|| rand::rng().random());
+        let seconds = number("MILLRACE_STORM_SECONDS");
+        let drawn = || if seconds.is_some() { rand::rng().random() } else { SEED };
+        let seed = number("MILLRACE_STORM_SEED").unwrap_or_else(drawn);
+        let seconds = seconds.unwrap_or(SECONDS);
         Self { seed, seconds, faults: schedule(seed, Duration::from_secs(seconds)) }
     }
 
