@@ -7,9 +7,7 @@ use domain::{
     jobs::{JobChange, JobKind},
 };
 use journal::{Recorded, origin};
-use serde::Serialize;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::row::{COLUMNS, JobRow, JobStatus};
 use crate::{
@@ -135,72 +133,57 @@ async fn write(
     }
     let (known, new): (Vec<_>, Vec<_>) =
         queue.values().flatten().partition(|job| before.contains(&job.job_id));
-    if !new.is_empty() {
-        let query = format!(
-            "INSERT INTO {schema}.jobs ({COLUMNS})
-             SELECT {COLUMNS} FROM json_populate_recordset(null::{schema}.jobs, $1::json)"
-        );
-        sqlx::query(&query).bind(to_json(&new)?).execute(&mut *connection).await?;
+    let query = format!(
+        "INSERT INTO {schema}.jobs ({COLUMNS}) SELECT {} FROM {GIVEN} AS new({COLUMNS})",
+        COLUMNS.replace("metadata", "metadata::json")
+    );
+    put(connection, &query, &new).await?;
+    let set = COLUMNS.split(',').map(str::trim).map(|column| match column {
+        "metadata" => format!("{column} = new.{column}::json"),
+        _ => format!("{column} = new.{column}"),
+    });
+    let query = format!(
+        "UPDATE {schema}.jobs AS job SET {} FROM {GIVEN} AS new({COLUMNS})
+         WHERE job.job_id = new.job_id",
+        set.collect::<Vec<_>>().join(", ")
+    );
+    put(connection, &query, &known).await
+}
+
+/// The parameters of [`put`]: an array for each of the columns.
+const GIVEN: &str = "unnest($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::text[],
+    $6::integer[], $7::uuid[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[],
+    $12::bigint[], $13::timestamptz[], $14::uuid[], $15::uuid[], $16::text[])";
+
+async fn put(connection: &mut PgConnection, query: &str, jobs: &[&JobRow]) -> Result<(), Fault> {
+    if jobs.is_empty() {
+        return Ok(());
     }
-    if !known.is_empty() {
-        let set: Vec<_> =
-            COLUMNS.split(',').map(|column| format!("{column} = new.{column}")).collect();
-        let query = format!(
-            "UPDATE {schema}.jobs AS job SET {}
-             FROM json_populate_recordset(null::{schema}.jobs, $1::json) AS new
-             WHERE job.job_id = new.job_id",
-            set.join(", ")
-        );
-        sqlx::query(&query).bind(to_json(&known)?).execute(connection).await?;
-    }
+    let metadata = jobs.iter().map(|job| serde_json::to_string(&job.metadata));
+    let metadata = metadata.collect::<Result<Vec<_>, _>>();
+    let metadata = metadata.map_err(|error| Fault::Values(error.to_string()))?;
+    sqlx::query(query)
+        .bind(column(jobs, |job| job.job_id.as_str()))
+        .bind(column(jobs, |job| job.kind.as_str()))
+        .bind(column(jobs, |job| job.org.uuid()))
+        .bind(column(jobs, |job| job.priority.rank()))
+        .bind(column(jobs, |job| job.status.as_str()))
+        .bind(column(jobs, |job| job.attempt as i32))
+        .bind(column(jobs, |job| job.fence))
+        .bind(column(jobs, |job| job.not_before))
+        .bind(column(jobs, |job| job.deadline))
+        .bind(column(jobs, |job| job.cancel_requested))
+        .bind(column(jobs, |job| job.requested_by.as_str()))
+        .bind(column(jobs, |job| job.queued_position as i64))
+        .bind(column(jobs, |job| job.queued_at))
+        .bind(column(jobs, |job| job.event_id))
+        .bind(column(jobs, |job| job.correlation_id))
+        .bind(metadata)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-fn to_json(jobs: &[&JobRow]) -> Result<String, Fault> {
-    let rows: Vec<_> = jobs.iter().map(|job| Columns::from(*job)).collect();
-    serde_json::to_string(&rows).map_err(|error| Fault::Values(error.to_string()))
-}
-
-/// A row of the table by the names of its columns.
-#[derive(Serialize)]
-struct Columns<'a> {
-    job_id: &'a str,
-    kind: JobKind,
-    org_id: Uuid,
-    rank: i16,
-    status: &'static str,
-    attempt: u32,
-    fence: Option<Uuid>,
-    not_before: Timestamp,
-    deadline: Option<Timestamp>,
-    cancel_requested: bool,
-    requested_by: &'a str,
-    queued_position: u64,
-    queued_at: Timestamp,
-    event_id: Uuid,
-    correlation_id: Uuid,
-    metadata: &'a BTreeMap<String, String>,
-}
-
-impl<'a> From<&'a JobRow> for Columns<'a> {
-    fn from(job: &'a JobRow) -> Self {
-        Self {
-            job_id: &job.job_id,
-            kind: job.kind,
-            org_id: job.org.uuid(),
-            rank: job.priority.rank(),
-            status: job.status.as_str(),
-            attempt: job.attempt,
-            fence: job.fence,
-            not_before: job.not_before,
-            deadline: job.deadline,
-            cancel_requested: job.cancel_requested,
-            requested_by: &job.requested_by,
-            queued_position: job.queued_position,
-            queued_at: job.queued_at,
-            event_id: job.event_id,
-            correlation_id: job.correlation_id,
-            metadata: &job.metadata,
-        }
-    }
+fn column<'a, V>(jobs: &[&'a JobRow], value: impl Fn(&'a JobRow) -> V) -> Vec<V> {
+    jobs.iter().copied().map(value).collect()
 }

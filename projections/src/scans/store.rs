@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     fold::ScanFold,
     query::COLUMNS,
-    row::{ScanRow, rank},
+    row::{ScanRow, profile_name, rank},
 };
 use crate::{
     event::{LogEvent, storable},
@@ -182,13 +182,12 @@ async fn insert(
     schema: &str,
     folds: &Folds<'_>,
 ) -> Result<(), Fault> {
-    let Some(rows) = rows(folds, false)? else { return Ok(()) };
     let query = format!(
         "INSERT INTO {schema}.scans ({COLUMNS}, target_kind)
-         SELECT {COLUMNS}, target_kind FROM json_populate_recordset(null::{schema}.scans, $1::json)"
+         SELECT {COLUMNS}, target_kind FROM {}",
+        given()
     );
-    sqlx::query(&query).bind(rows).execute(connection).await?;
-    Ok(())
+    write(connection, &query, &rows(folds, false)).await
 }
 
 async fn update(
@@ -196,38 +195,81 @@ async fn update(
     schema: &str,
     folds: &Folds<'_>,
 ) -> Result<(), Fault> {
-    let Some(rows) = rows(folds, true)? else { return Ok(()) };
     let set: Vec<_> = COLUMNS.split(',').map(|column| format!("{column} = new.{column}")).collect();
     let query = format!(
-        "UPDATE {schema}.scans AS scan SET {}
-         FROM json_populate_recordset(null::{schema}.scans, $1::json) AS new
-         WHERE scan.scan_id = new.scan_id",
-        set.join(", ")
+        "UPDATE {schema}.scans AS scan SET {} FROM {} WHERE scan.scan_id = new.scan_id",
+        set.join(", "),
+        given()
     );
-    sqlx::query(&query).bind(rows).execute(connection).await?;
+    write(connection, &query, &rows(folds, true)).await
+}
+
+fn rows<'a>(folds: &'a Folds<'_>, stored: bool) -> Vec<&'a ScanRow> {
+    let folds = folds.values().filter(|fold| fold.stored == stored);
+    folds.filter_map(|fold| fold.row.as_ref()).collect()
+}
+
+/// The parameters of [`write`] as rows: an array for each of the columns, then `target_kind`. Rows
+/// of JSON would cost the database five times as much.
+fn given() -> String {
+    let columns = COLUMNS.split(',').map(str::trim).map(|column| match column {
+        "target" | "engines" | "counts" | "warnings" => format!("{column}::json"),
+        _ => column.to_owned(),
+    });
+    format!(
+        "(SELECT {}, target_kind FROM unnest(
+             $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
+             $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[], $13::boolean[],
+             $14::text[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
+             $18::timestamptz[], $19::timestamptz[], $20::text[], $21::bigint[], $22::bigint[],
+             $23::bigint[], $24::text[]) AS given({COLUMNS}, target_kind)) AS new",
+        columns.collect::<Vec<_>>().join(", ")
+    )
+}
+
+async fn write(connection: &mut PgConnection, query: &str, rows: &[&ScanRow]) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(query)
+        .bind(column(rows, |row| row.id.uuid()))
+        .bind(column(rows, |row| row.org.uuid()))
+        .bind(column(rows, |row| row.state.as_str()))
+        .bind(texts(rows, |row| to_json(&row.target))?)
+        .bind(column(rows, |row| profile_name(row.profile)))
+        .bind(texts(rows, |row| to_json(&row.engines))?)
+        .bind(column(rows, |row| row.attempt as i32))
+        .bind(texts(rows, |row| to_json(&row.counts))?)
+        .bind(column(rows, |row| row.suppressed as i64))
+        .bind(column(rows, |row| row.findings as i64))
+        .bind(texts(rows, |row| to_json(&row.warnings))?)
+        .bind(column(rows, |row| row.complete))
+        .bind(column(rows, |row| row.cancel_requested))
+        .bind(column(rows, |row| row.requested_by.as_str()))
+        .bind(column(rows, |row| row.requested_at))
+        .bind(column(rows, |row| row.not_before))
+        .bind(column(rows, |row| row.started_at))
+        .bind(column(rows, |row| row.deadline))
+        .bind(column(rows, |row| row.finished_at))
+        .bind(column(rows, |row| row.reason.as_deref()))
+        .bind(column(rows, |row| row.sequence as i64))
+        .bind(column(rows, |row| row.requested_position as i64))
+        .bind(column(rows, |row| row.position as i64))
+        .bind(column(rows, |row| row.target.kind()))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-fn rows(folds: &Folds<'_>, stored: bool) -> Result<Option<String>, Fault> {
-    let folds = folds.values().filter(|fold| fold.stored == stored);
-    let rows: Vec<_> = folds.filter_map(|fold| fold.row.as_ref()).map(Columns::from).collect();
-    if rows.is_empty() { Ok(None) } else { to_json(&rows).map(Some) }
+fn column<'a, V>(rows: &[&'a ScanRow], value: impl Fn(&'a ScanRow) -> V) -> Vec<V> {
+    rows.iter().copied().map(value).collect()
 }
 
-/// A row of the table by the names of its columns; Postgres passes over the rest.
-#[derive(Serialize)]
-struct Columns<'a> {
-    scan_id: Uuid,
-    org_id: Uuid,
-    target_kind: &'static str,
-    #[serde(flatten)]
-    row: &'a ScanRow,
-}
-
-impl<'a> From<&'a ScanRow> for Columns<'a> {
-    fn from(row: &'a ScanRow) -> Self {
-        Self { scan_id: row.id.uuid(), org_id: row.org.uuid(), target_kind: row.target.kind(), row }
-    }
+fn texts(
+    rows: &[&ScanRow],
+    text: impl Fn(&ScanRow) -> Result<String, Fault>,
+) -> Result<Vec<String>, Fault> {
+    rows.iter().copied().map(text).collect()
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, Fault> {
