@@ -7,6 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
     task::JoinHandle,
+    time::sleep,
 };
 
 const BUFFER: usize = 16 << 10;
@@ -25,6 +26,8 @@ struct Weather {
     delay: Duration,
     /// Nothing passes, though nothing is closed.
     held: bool,
+    /// What the server says does not pass; what it is told does.
+    silent: bool,
 }
 
 /// Forwards a loopback port of its own to a server.
@@ -50,7 +53,17 @@ impl Proxy {
     }
 
     pub fn cut(&self) {
-        self.weather.send_modify(|weather| weather.cuts += 1);
+        self.weather.send_modify(|weather| {
+            weather.cuts += 1;
+            weather.silent = false;
+        });
+    }
+
+    /// Cuts after a time in which the server goes on and nobody hears what it says.
+    pub async fn cut_unheard(&self, time: Duration) {
+        self.weather.send_modify(|weather| weather.silent = true);
+        sleep(time).await;
+        self.cut();
     }
 
     pub fn delay(&self, delay: Duration) {
@@ -77,13 +90,17 @@ async fn forward(
     let (up, down) = (weather.clone(), weather.clone());
     client.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
+    let told = |now: &Weather| now.held;
+    let heard = |now: &Weather| now.held || now.silent;
     match upstream {
         Upstream::Socket(path) => {
             let (from_server, to_server) = UnixStream::connect(path).await?.into_split();
             tokio::select! {
+                // Nothing of what was kept back passes at the last moment.
+                biased;
                 _ = weather.wait_for(|now| now.cuts != cuts) => Ok(()),
-                ended = pump(from_client, to_server, up) => ended,
-                ended = pump(from_server, to_client, down) => ended,
+                ended = pump(from_client, to_server, up, told) => ended,
+                ended = pump(from_server, to_client, down, heard) => ended,
             }
         }
         Upstream::Port(address) => {
@@ -91,9 +108,11 @@ async fn forward(
             server.set_nodelay(true)?;
             let (from_server, to_server) = server.into_split();
             tokio::select! {
+                // Nothing of what was kept back passes at the last moment.
+                biased;
                 _ = weather.wait_for(|now| now.cuts != cuts) => Ok(()),
-                ended = pump(from_client, to_server, up) => ended,
-                ended = pump(from_server, to_client, down) => ended,
+                ended = pump(from_client, to_server, up, told) => ended,
+                ended = pump(from_server, to_client, down, heard) => ended,
             }
         }
     }
@@ -103,6 +122,7 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut weather: watch::Receiver<Weather>,
+    is_kept_back: fn(&Weather) -> bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -110,9 +130,9 @@ async fn pump(
         if read == 0 {
             return Ok(());
         }
-        let now = *weather.wait_for(|now| !now.held).await.map_err(io::Error::other)?;
+        let now = *weather.wait_for(|now| !is_kept_back(now)).await.map_err(io::Error::other)?;
         if !now.delay.is_zero() {
-            tokio::time::sleep(now.delay).await;
+            sleep(now.delay).await;
         }
         to.write_all(&buffer[..read]).await?;
     }

@@ -133,10 +133,13 @@ impl Record {
         lock(&self.known).values().map(|known| known.position).max().unwrap_or_default()
     }
 
-    /// A promise was broken while the storm went on.
+    /// A promise was broken while the storm went on. The same is told once.
     pub fn broken(&self, what: String) {
-        println!("          BROKEN: {what}");
-        lock(&self.broken).push(what);
+        let mut broken = lock(&self.broken);
+        if !broken.contains(&what) {
+            println!("          BROKEN: {what}");
+            broken.push(what);
+        }
     }
 
     pub fn all_broken(&self) -> Vec<String> {

@@ -14,13 +14,15 @@ use uuid::Uuid;
 use crate::{record::Record, world::World};
 
 const PAUSE: Duration = Duration::from_millis(300);
+/// A stream that has gone wrong may be lost soon after, and with it all that could be seen.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
 /// A server that was stopped does not answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Events that were seen before and are looked at again.
 const AGAIN: usize = 100;
 
 /// Looks until it is ended.
-pub struct Watch(JoinHandle<()>);
+pub struct Watch([JoinHandle<()>; 2]);
 
 /// The log as it was seen, by position.
 #[derive(Default)]
@@ -31,27 +33,39 @@ struct Seen {
 
 impl Watch {
     pub fn start(world: &Arc<World>, record: &Arc<Record>) -> Self {
-        let (world, record) = (Arc::clone(world), Arc::clone(record));
-        Self(tokio::spawn(async move {
-            let mut seen = Seen::default();
-            loop {
-                // The servers may be away: then there is nothing to be seen.
-                if let Ok(Ok(())) = timeout(PATIENCE, seen.log(&world.pool, &record)).await {
-                    record.count("looks at the log");
-                }
-                if let Ok(Ok(())) = timeout(PATIENCE, stream(&world, &record)).await {
-                    record.count("looks at the end of EVENTS");
-                }
-                sleep(PAUSE).await;
-            }
-        }))
+        let log = watch_log(Arc::clone(world), Arc::clone(record));
+        let stream = watch_stream(Arc::clone(world), Arc::clone(record));
+        Self([tokio::spawn(log), tokio::spawn(stream)])
     }
 
     pub async fn end(self) {
-        self.0.abort();
-        if let Err(error) = self.0.await {
-            assert!(error.is_cancelled(), "{error}");
+        for looking in self.0 {
+            looking.abort();
+            if let Err(error) = looking.await {
+                assert!(error.is_cancelled(), "{error}");
+            }
         }
+    }
+}
+
+// The servers may be away: then there is nothing to be seen.
+
+async fn watch_log(world: Arc<World>, record: Arc<Record>) {
+    let mut seen = Seen::default();
+    loop {
+        if let Ok(Ok(())) = timeout(PATIENCE, seen.log(&world.pool, &record)).await {
+            record.count("looks at the log");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn watch_stream(world: Arc<World>, record: Arc<Record>) {
+    loop {
+        if let Ok(Ok(())) = timeout(PATIENCE, stream(&world, &record)).await {
+            record.count("looks at the end of EVENTS");
+        }
+        sleep(SHORT_PAUSE).await;
     }
 }
 

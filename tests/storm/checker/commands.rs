@@ -76,6 +76,10 @@ fn taken(
         }),
         || format!("{command:?} was taken, and at its position is {at:?}"),
     );
+    let own = effects.iter().any(|entry| entry.request_id.as_ref() == command.request_ids.last());
+    verdict.holds(!(own && receipt.replayed), || {
+        format!("{command:?} took effect itself, and was answered as a repetition")
+    });
     match &command.what {
         What::Request { .. } => verdict.holds(
             matches!(effects, [one] if one.event_type == "scan.requested"

@@ -79,7 +79,7 @@ pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
                 sleep(LOOK).await;
             }
         }
-        Fault::Cut(server) => proxy(&world, server).cut(),
+        Fault::Cut { server, unheard } => proxy(&world, server).cut_unheard(unheard).await,
         Fault::Slow { server, delay, time } => {
             proxy(&world, server).delay(delay);
             sleep(time).await;

@@ -87,7 +87,11 @@ pub enum Fault {
     RepeatJobs {
         time: Duration,
     },
-    Cut(Server),
+    /// What the server did in the time before it was cut off is not heard of.
+    Cut {
+        server: Server,
+        unheard: Duration,
+    },
     Slow {
         server: Server,
         delay: Duration,
@@ -188,7 +192,7 @@ impl Fault {
         }
         deck.push(Self::RepeatJobs { time: time(chance, 6000..12_000) });
         for server in [Server::Postgres, Server::Nats] {
-            deck.push(Self::Cut(server));
+            deck.push(Self::Cut { server, unheard: time(chance, 0..300) });
             deck.push(Self::Hold { server, time: time(chance, 200..3000) });
             let delay = time(chance, 20..400);
             deck.push(Self::Slow { server, delay, time: time(chance, 1000..5000) });
@@ -219,7 +223,7 @@ impl Fault {
             Self::CutWhileFilling { .. } => "EVENTS filled under cuts",
             Self::FillBehind { .. } => "EVENTS filled behind a relay",
             Self::RepeatJobs { .. } => "jobs handed out twice",
-            Self::Cut(_) => "connections cut",
+            Self::Cut { .. } => "connections cut",
             Self::Slow { .. } => "connections slowed",
             Self::Hold { .. } => "connections held",
         }
