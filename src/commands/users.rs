@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     path::Path,
     process::ExitCode,
 };
@@ -57,6 +57,7 @@ async fn import(journal: &Journal, file: &Path) -> anyhow::Result<ExitCode> {
         match outcome {
             Ok(Outcome::Made) => made += 1,
             Ok(Outcome::Known) => known += 1,
+            Err(error) if is_end(&error) => return Err(error).with_context(about),
             Err(error) => {
                 refused += 1;
                 eprintln!("line {number}: {error:#}");
@@ -67,7 +68,13 @@ async fn import(journal: &Journal, file: &Path) -> anyhow::Result<ExitCode> {
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn take(journal: &Journal, line: std::io::Result<String>) -> anyhow::Result<Outcome> {
+/// Whether nothing more can be read of the file. A line that is no text is only that.
+fn is_end(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() != io::ErrorKind::InvalidData)
+}
+
+async fn take(journal: &Journal, line: io::Result<String>) -> anyhow::Result<Outcome> {
     let account = match serde_json::from_str::<Account>(&line?) {
         Ok(account) => account,
         Err(error) if error.is_data() => bail!("it is no account, at column {}", error.column()),

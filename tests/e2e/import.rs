@@ -39,6 +39,9 @@ async fn accounts_of_elsewhere_are_imported_and_their_passwords_hashed_anew() {
     std::fs::write(&file, format!("{ada}\n{bob}\n")).unwrap();
     assert_eq!(millrace.ok(&import), "0 imported, 2 there already, 0 refused\n");
 
+    let folder = millrace.run(&["users", "import", millrace.folder.path().to_str().unwrap()]);
+    assert!(!folder.status.success() && folder.stdout.is_empty(), "{folder:?}");
+
     let log_in = json!({ "email": "ada@example.org", "password": "abc" });
     let wrong = json!({ "email": "ada@example.org", "password": "abd" });
     assert_eq!(millrace.post("/v1/auth/login", &wrong).await.status(), 401);
