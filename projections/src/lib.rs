@@ -7,6 +7,7 @@
 
 pub mod address_blocks;
 pub mod audit;
+mod columns;
 mod cursor;
 pub mod dead_letters;
 mod event;

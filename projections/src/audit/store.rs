@@ -3,6 +3,7 @@ use sqlx::PgConnection;
 
 use super::{entry::Row, known::Known, sinks};
 use crate::{
+    columns::column,
     event::{LogEvent, storable},
     fault::Fault,
     query::unreadable,
@@ -59,8 +60,4 @@ async fn write(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn column<'a, 'b, V>(rows: &'a [Row<'b>], value: impl Fn(&'a Row<'b>) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
 }

@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 
 use super::row::{COLUMNS, JobRow, JobStatus};
 use crate::{
+    columns::column,
     event::{LogEvent, storable},
     fault::Fault,
 };
@@ -133,27 +134,28 @@ async fn write(
     }
     let (known, new): (Vec<_>, Vec<_>) =
         queue.values().flatten().partition(|job| before.contains(&job.job_id));
-    let query = format!(
-        "INSERT INTO {schema}.jobs ({COLUMNS}) SELECT {} FROM {GIVEN} AS new({COLUMNS})",
-        COLUMNS.replace("metadata", "metadata::json")
-    );
+    let given = given();
+    let query = format!("INSERT INTO {schema}.jobs ({COLUMNS}) SELECT {COLUMNS} FROM {given}");
     put(connection, &query, &new).await?;
-    let set = COLUMNS.split(',').map(str::trim).map(|column| match column {
-        "metadata" => format!("{column} = new.{column}::json"),
-        _ => format!("{column} = new.{column}"),
-    });
+    let set: Vec<_> = COLUMNS.split(',').map(|column| format!("{column} = new.{column}")).collect();
     let query = format!(
-        "UPDATE {schema}.jobs AS job SET {} FROM {GIVEN} AS new({COLUMNS})
-         WHERE job.job_id = new.job_id",
-        set.collect::<Vec<_>>().join(", ")
+        "UPDATE {schema}.jobs AS job SET {} FROM {given} WHERE job.job_id = new.job_id",
+        set.join(", ")
     );
     put(connection, &query, &known).await
 }
 
-/// The parameters of [`put`]: an array for each of the columns.
-const GIVEN: &str = "unnest($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::text[],
-    $6::integer[], $7::uuid[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[],
-    $12::bigint[], $13::timestamptz[], $14::uuid[], $15::uuid[], $16::text[])";
+/// The parameters of [`put`] as rows: an array for each of the columns.
+fn given() -> String {
+    format!(
+        "(SELECT {} FROM unnest(
+             $1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::text[], $6::integer[],
+             $7::uuid[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[],
+             $12::bigint[], $13::timestamptz[], $14::uuid[], $15::uuid[], $16::text[])
+         AS given({COLUMNS})) AS new",
+        COLUMNS.replace("metadata", "metadata::json")
+    )
+}
 
 async fn put(connection: &mut PgConnection, query: &str, jobs: &[&JobRow]) -> Result<(), Fault> {
     if jobs.is_empty() {
@@ -182,8 +184,4 @@ async fn put(connection: &mut PgConnection, query: &str, jobs: &[&JobRow]) -> Re
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn column<'a, V>(jobs: &[&'a JobRow], value: impl Fn(&'a JobRow) -> V) -> Vec<V> {
-    jobs.iter().copied().map(value).collect()
 }

@@ -4,7 +4,7 @@ use domain::{Timestamp, ids::ApiKeyId, organizations::OrganizationEvent};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{event::storable, fault::Fault};
+use crate::{columns::column, event::storable, fault::Fault};
 
 /// What the events of a batch come to, key by key.
 #[derive(Default)]
@@ -96,10 +96,6 @@ impl Keys {
         write_rotated(connection, schema, &self.rotated).await?;
         write_revoked(connection, schema, &self.revoked).await
     }
-}
-
-fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
 }
 
 async fn write_issued(

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    columns::column,
     event::{sealed, storable},
     fault::Fault,
 };
@@ -115,8 +116,4 @@ impl Settings {
             .await?;
         Ok(())
     }
-}
-
-fn column<'a, V>(rows: &[&'a Change], value: impl Fn(&'a Change) -> V) -> Vec<V> {
-    rows.iter().map(|row| value(row)).collect()
 }

@@ -9,6 +9,7 @@ use super::{
     policies_store::Policies, settings_store::Settings,
 };
 use crate::{
+    columns::column,
     event::{LogEvent, storable},
     fault::Fault,
 };
@@ -152,10 +153,6 @@ async fn write_people(
     );
     sqlx::query(&query).bind(of(true)).execute(connection).await?;
     Ok(())
-}
-
-fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
 }
 
 async fn write_versions(

@@ -17,6 +17,7 @@ use super::{
     row::{ScanRow, profile_name, rank},
 };
 use crate::{
+    columns::column,
     event::{LogEvent, storable},
     fault::Fault,
 };
@@ -259,10 +260,6 @@ async fn write(connection: &mut PgConnection, query: &str, rows: &[&ScanRow]) ->
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn column<'a, V>(rows: &[&'a ScanRow], value: impl Fn(&'a ScanRow) -> V) -> Vec<V> {
-    rows.iter().copied().map(value).collect()
 }
 
 fn texts(
