@@ -3,13 +3,13 @@ use std::{any::Any, sync::Arc};
 use domain::Decide;
 use quick_cache::sync::Cache;
 
-use crate::load::Loaded;
+use crate::{append::Standing, load::Loaded};
 
 /// Aggregates kept in memory. Their states are small: what grows lives in projections.
 const AGGREGATES: usize = 10_000;
 
 /// Folded aggregates by type and id. An entry may be behind the log: the expected version of the
-/// append finds that out.
+/// append finds that out. It may also be ahead of the log, as its fate tells.
 pub(crate) struct AggregateCache {
     entries: Cache<(&'static str, String), Arc<dyn Any + Send + Sync>>,
 }
@@ -25,6 +25,16 @@ impl AggregateCache {
 
     pub fn put<A: Decide>(&self, id: &str, loaded: Arc<Loaded<A>>) {
         self.entries.insert((A::TYPE, id.to_owned()), loaded);
+    }
+
+    /// Unless it knows a newer one by now.
+    pub fn put_newer<A: Decide>(&self, id: &str, loaded: Arc<Loaded<A>>) {
+        let newer = |known: Arc<Loaded<A>>| {
+            known.version >= loaded.version && known.fate.standing() != Standing::Refused
+        };
+        if !self.get::<A>(id).is_some_and(newer) {
+            self.put(id, loaded);
+        }
     }
 
     pub fn remove(&self, aggregate_type: &'static str, id: &str) {

@@ -4,11 +4,13 @@ use cqrs_es::DomainEvent;
 use domain::{Decide, Decision, Service, Timestamp, ids::OrganizationId};
 use rand::Rng;
 use serde_json::value::to_raw_value;
+use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 use crate::{
     Actor, AppendError, AppendRequest, Context, Journal, LoadError, NewEvent, PersonalError,
     StoredResult,
+    append::Standing,
     idempotency::{self, Found},
     load::{self, Loaded},
 };
@@ -17,6 +19,8 @@ use crate::{
 const ATTEMPTS: u32 = 8;
 /// Events between two snapshots of one aggregate: folding fewer costs less than reading one.
 const SNAPSHOT_EVERY: u64 = 100;
+
+pub(crate) type Turn<'a> = MutexGuard<'a, ()>;
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,17 +84,14 @@ impl Journal {
         {
             return Err(ExecuteError::OutsideItsKind { service, aggregate: A::TYPE });
         }
-        // Commands of this process on one aggregate queue here instead of conflicting in the log.
-        let stripe = self.inner.hasher.hash_one((A::TYPE, id)) as usize % self.inner.stripes.len();
-        let _turn = self.inner.stripes[stripe].lock().await;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt::<A>(context, id, command.clone(), attempt == 1).await {
+            let turn = self.turn::<A>(id).await;
+            match self.attempt::<A>(context, id, command.clone(), attempt == 1, turn).await {
                 Err(ExecuteError::Append(AppendError::Conflict { .. }))
                     if attempt < ATTEMPTS && context.expected_version.is_none() =>
                 {
-                    self.inner.cache.remove(A::TYPE, id);
                     let jitter = rand::rng().random_range(1..=1 << attempt.min(6));
                     tokio::time::sleep(Duration::from_millis(jitter)).await;
                 }
@@ -109,17 +110,35 @@ impl Journal {
         }
     }
 
+    /// Commands of this process on one aggregate take turns instead of conflicting in the log.
+    pub(crate) async fn turn<A: Decide>(&self, id: &str) -> Turn<'_> {
+        let stripe = self.inner.hasher.hash_one((A::TYPE, id)) as usize % self.inner.stripes.len();
+        self.inner.stripes[stripe].lock().await
+    }
+
+    /// The first attempt is decided on what the commands before it leave, and passes the turn on, before
+    /// any of them is in the log. If one of them is refused, so is it, and later attempts keep the turn
+    /// until they know.
     async fn attempt<A>(
         &self,
         context: &Context,
         id: &str,
         command: A::Command,
         first: bool,
+        turn: Turn<'_>,
     ) -> Result<Committed, ExecuteError<A::Error>>
     where
         A: Decide,
     {
-        let (mut loaded, cached) = match self.inner.cache.get::<A>(id) {
+        let mut turn = Some(turn);
+        let eager = first && context.expected_version.is_none();
+        let known = if eager {
+            let known = self.inner.cache.get::<A>(id);
+            known.filter(|known| known.fate.standing() != Standing::Refused)
+        } else {
+            self.settled::<A>(id).await.filter(|_| first)
+        };
+        let (mut loaded, cached) = match known {
             Some(loaded) => (loaded, true),
             // What a state without events accepts needs no read: when the aggregate is there after
             // all, the append refuses it and the next attempt reads.
@@ -127,23 +146,25 @@ impl Journal {
             None => (Arc::new(self.load::<A>(context.org, id).await?), false),
         };
         let mut decision = decide(&loaded, context, command.clone());
-        // A "no" must not rest on a state that another process has moved on.
-        if cached && !matches!(decision, Ok(Decision::Accept(_))) {
-            let mut fresh = (*loaded).clone();
-            if load::catch_up(&self.inner.pool, context.org.uuid(), id, &mut fresh).await? {
-                decision = decide(&fresh, context, command);
-                loaded = Arc::new(fresh);
-                self.inner.cache.put(id, Arc::clone(&loaded));
-            }
+        // A "no" must not rest on a state that is not in the log, or that another process has moved on.
+        if cached
+            && !matches!(decision, Ok(Decision::Accept(_)))
+            && let Some(newer) = self.newer(context.org, id, &loaded).await?
+        {
+            decision = decide(&newer, context, command);
+            loaded = newer;
         }
         match decision {
-            Ok(Decision::Accept(events)) => self.append(context, id, &loaded, events).await,
+            Ok(Decision::Accept(events)) => {
+                let passed_on = if eager { turn.take() } else { None };
+                self.append(context, id, &loaded, events, passed_on).await
+            }
             Ok(Decision::AlreadyApplied) => {
                 if let Some(result) = self.replay_of(context).await? {
                     return Ok(result);
                 }
                 if context.idempotency.is_some() {
-                    self.append(context, id, &loaded, Vec::new()).await?;
+                    self.append(context, id, &loaded, Vec::new(), None).await?;
                 }
                 Ok(committed(id, &loaded, Outcome::AlreadyApplied))
             }
@@ -154,12 +175,15 @@ impl Journal {
         }
     }
 
+    /// Appends events that were decided on `loaded`. The turn is passed on as soon as they wait for the
+    /// log.
     pub(crate) async fn append<A>(
         &self,
         context: &Context,
         id: &str,
         loaded: &Arc<Loaded<A>>,
         mut events: Vec<A::Event>,
+        turn: Option<Turn<'_>>,
     ) -> Result<Committed, ExecuteError<A::Error>>
     where
         A: Decide,
@@ -172,23 +196,26 @@ impl Journal {
         if !events.is_empty() {
             self.add_origin(context, request.command_id, &mut request.metadata).await?;
         }
-        let appended = self.inner.appender.append(request).await?;
+        let submitted = self.inner.appender.submit(request, Some(loaded.fate.clone()))?;
         if events.is_empty() {
+            submitted.verdict().await?;
             return Ok(committed(id, loaded, Outcome::AlreadyApplied));
         }
         let mut next = (**loaded).clone();
         for event in &events {
             next.state.evolve(event);
         }
-        next.version = appended.version;
-        next.position = appended.last_position;
+        next.version += events.len() as u64;
+        next.fate = submitted.fate.clone();
         next.org = Some(context.org.uuid());
         let next = Arc::new(next);
+        self.inner.cache.put(id, Arc::clone(&next));
+        drop(turn);
+        submitted.verdict().await?;
         let result = committed(id, &next, Outcome::Applied);
         if next.version / SNAPSHOT_EVERY > loaded.version / SNAPSHOT_EVERY {
-            self.snapshot(id, Arc::clone(&next));
+            self.snapshot(id, next);
         }
-        self.inner.cache.put(id, next);
         Ok(result)
     }
 
@@ -257,6 +284,12 @@ impl Journal {
         });
     }
 
+    /// What is known of it, once that is in the log.
+    async fn settled<A: Decide>(&self, id: &str) -> Option<Arc<Loaded<A>>> {
+        let known = self.inner.cache.get::<A>(id)?;
+        known.fate.wait().await.map(|_| known)
+    }
+
     /// What is known of it, and whatever another process has added since.
     async fn present<A: Decide>(
         &self,
@@ -266,13 +299,28 @@ impl Journal {
         let Some(known) = self.inner.cache.get::<A>(id) else {
             return Ok(Arc::new(self.load::<A>(org, id).await?));
         };
-        let mut fresh = (*known).clone();
-        if !load::catch_up(&self.inner.pool, org.uuid(), id, &mut fresh).await? {
-            return Ok(known);
-        }
+        Ok(self.newer(org, id, &known).await?.unwrap_or(known))
+    }
+
+    /// What is in the log, if it is not what is known.
+    async fn newer<A: Decide>(
+        &self,
+        org: OrganizationId,
+        id: &str,
+        known: &Loaded<A>,
+    ) -> Result<Option<Arc<Loaded<A>>>, LoadError> {
+        let fresh = if known.fate.wait().await.is_some() {
+            let mut fresh = known.clone();
+            if !load::catch_up(&self.inner.pool, org.uuid(), id, &mut fresh).await? {
+                return Ok(None);
+            }
+            fresh
+        } else {
+            self.load(org, id).await?
+        };
         let fresh = Arc::new(fresh);
-        self.inner.cache.put(id, Arc::clone(&fresh));
-        Ok(fresh)
+        self.inner.cache.put_newer(id, Arc::clone(&fresh));
+        Ok(Some(fresh))
     }
 
     async fn load<A: Decide>(&self, org: OrganizationId, id: &str) -> Result<Loaded<A>, LoadError> {
@@ -329,7 +377,7 @@ fn creates<A: Decide>(context: &Context, command: &A::Command) -> bool {
 fn committed<A>(id: &str, loaded: &Loaded<A>, outcome: Outcome) -> Committed {
     Committed {
         aggregate_id: id.to_owned(),
-        position: loaded.position,
+        position: loaded.fate.position().unwrap_or_default(),
         sequence: loaded.version,
         outcome,
     }

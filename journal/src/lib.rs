@@ -158,4 +158,13 @@ impl Journal {
     pub async fn append_request(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         self.inner.appender.append(request).await
     }
+
+    /// Appends requests that were each decided on the events of the one before it: if that is refused,
+    /// so are those after it. They give their verdicts in order, and share commits.
+    pub async fn append_chain(
+        &self,
+        requests: Vec<AppendRequest>,
+    ) -> Vec<Result<Appended, AppendError>> {
+        self.inner.appender.append_chain(requests).await
+    }
 }

@@ -7,7 +7,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::Payload;
+use crate::{Payload, append::Fate};
 
 /// An aggregate as it stood at a version.
 #[derive(Debug, Clone)]
@@ -15,8 +15,8 @@ pub(crate) struct Loaded<A> {
     pub state: A,
     /// Sequence of its last event; 0 when it has none.
     pub version: u64,
-    /// Position of its last event.
-    pub position: u64,
+    /// Of the append of its last event, which gives its position.
+    pub fate: Fate,
     /// Whose it is; none when it has no event yet.
     pub org: Option<Uuid>,
 }
@@ -44,7 +44,7 @@ type RepositoryError = cqrs_es::persist::PersistenceError;
 
 impl<A: Decide> Loaded<A> {
     pub(crate) fn empty() -> Self {
-        Self { state: A::default(), version: 0, position: 0, org: None }
+        Self { state: A::default(), version: 0, fate: Fate::appended(0), org: None }
     }
 
     fn apply(
@@ -137,7 +137,7 @@ async fn from_snapshot<A: Decide>(
     Ok(Some(Loaded {
         state,
         version: row.try_get::<i64, _>("sequence")? as u64,
-        position: row.try_get::<i64, _>("position")? as u64,
+        fate: Fate::appended(row.try_get::<i64, _>("position")? as u64),
         org: row.try_get("org_id")?,
     }))
 }
@@ -159,6 +159,7 @@ pub(crate) async fn catch_up<A: Decide>(
     .bind(loaded.version as i64)
     .fetch(pool);
     let before = loaded.version;
+    let mut position: Option<i64> = None;
     while let Some(row) = rows.try_next().await? {
         let owner: Uuid = row.try_get("org_id")?;
         loaded.org = Some(owner);
@@ -171,7 +172,10 @@ pub(crate) async fn catch_up<A: Decide>(
         let event_version: String = row.try_get("event_version")?;
         let payload: Payload = row.try_get("payload")?;
         loaded.apply(id, sequence as u64, &event_type, &event_version, payload.get())?;
-        loaded.position = row.try_get::<i64, _>("position")? as u64;
+        position = Some(row.try_get("position")?);
+    }
+    if let Some(position) = position {
+        loaded.fate = Fate::appended(position as u64);
     }
     Ok(loaded.version > before)
 }

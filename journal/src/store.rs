@@ -94,15 +94,14 @@ where
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         let mut caller = self.context.clone();
         caller.metadata.extend(metadata.clone());
-        let first = context.loaded.version as usize + 1;
-        self.journal.append(&caller, &context.id, &context.loaded, events.clone()).await.map_err(
-            |error| match error {
-                ExecuteError::Append(AppendError::Conflict { .. }) => {
-                    AggregateError::AggregateConflict
-                }
-                other => unexpected(other),
-            },
-        )?;
+        let AggregateContext { id, loaded, .. } = &context;
+        let first = loaded.version as usize + 1;
+        let turn = Some(self.journal.turn::<A>(id).await);
+        let appended = self.journal.append(&caller, id, loaded, events.clone(), turn).await;
+        appended.map_err(|error| match error {
+            ExecuteError::Append(AppendError::Conflict { .. }) => AggregateError::AggregateConflict,
+            other => unexpected(other),
+        })?;
         Ok(events
             .into_iter()
             .enumerate()

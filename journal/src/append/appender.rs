@@ -17,9 +17,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AppendError, AppendRequest, Appender, Head, advance,
-    batch::{self, Batch, Hope},
-    queue::{Reply, Verdict, Waiting},
+    AppendError, Appended, Appender, Head, advance,
+    batch::{self, Hope, Part},
+    gather::{Batch, Place},
+    queue::{Verdict, Waiting},
     request::is_of_data,
 };
 use crate::Clock;
@@ -115,27 +116,26 @@ impl Task {
                     None => return,
                 }
             }
-            let (batch, replies) = self.gather();
+            let batch = self.gather();
             gauge!("append_queue_depth").set((self.waiting.len() + self.deferred.len()) as f64);
-            self.append(batch, replies).await;
+            if batch.len() > 0 {
+                self.append(batch).await;
+            }
         }
     }
 
-    fn gather(&mut self) -> (Batch, Vec<Reply>) {
+    fn gather(&mut self) -> Batch {
         let mut batch = Batch::default();
-        let mut replies = Vec::new();
         let mut collided = VecDeque::new();
-        while batch.requests.len() < BATCH_REQUESTS && batch.bytes < BATCH_BYTES {
-            let Some(Waiting { request, reply }) =
-                self.deferred.pop_front().or_else(|| self.waiting.try_recv().ok())
+        while batch.len() < BATCH_REQUESTS && batch.bytes() < BATCH_BYTES {
+            let Some(waiting) = self.deferred.pop_front().or_else(|| self.waiting.try_recv().ok())
             else {
                 break;
             };
-            if batch.collides(&request) {
-                collided.push_back(Waiting { request, reply });
-            } else {
-                batch.add(request);
-                replies.push(reply);
+            match batch.place(&waiting) {
+                Place::Here(after) => batch.add(waiting, after),
+                Place::Later => collided.push_back(waiting),
+                Place::Nowhere => refuse(waiting),
             }
             // A queue full of requests for one stream must not be held back as a whole.
             if collided.len() >= BATCH_REQUESTS {
@@ -144,23 +144,23 @@ impl Task {
         }
         collided.append(&mut self.deferred);
         self.deferred = collided;
-        (batch, replies)
+        batch
     }
 
-    async fn append(&mut self, batch: Batch, replies: Vec<Reply>) {
+    async fn append(&mut self, batch: Batch) {
         let started = Instant::now();
-        let requests: Vec<_> = batch.requests.iter().collect();
-        let verdicts = match self.append_durably(&requests, false).await {
-            Err(error) if is_of_data(&error) && requests.len() > 1 => {
+        let parts = batch.parts();
+        let verdicts = match self.append_durably(&parts, false).await {
+            Err(error) if is_of_data(&error) && parts.len() > 1 => {
                 tracing::warn!(%error, "a batch is appended one by one: a request cannot be stored");
-                self.append_singly(&requests).await
+                self.append_singly(&parts).await
             }
-            Err(error) => vec![Err(error.into()); requests.len()],
+            Err(error) => vec![Err(error.into()); parts.len()],
             Ok(verdicts) => verdicts,
         };
-        histogram!("append_batch_requests").record(requests.len() as f64);
+        histogram!("append_batch_requests").record(parts.len() as f64);
         histogram!("append_duration_seconds").record(started.elapsed().as_secs_f64());
-        for (reply, verdict) in replies.into_iter().zip(verdicts) {
+        for (reply, verdict) in batch.into_replies().into_iter().zip(verdicts) {
             if matches!(verdict, Err(AppendError::Conflict { .. })) {
                 counter!("append_conflicts_total").increment(1);
             }
@@ -169,11 +169,15 @@ impl Task {
     }
 
     /// So that a request that cannot be stored is refused alone.
-    async fn append_singly(&mut self, requests: &[&AppendRequest]) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(requests.len());
-        for request in requests {
+    async fn append_singly(&mut self, parts: &[Part<'_>]) -> Vec<Verdict> {
+        let mut verdicts: Vec<Verdict> = Vec::with_capacity(parts.len());
+        for Part { request, after } in parts {
+            if after.is_some_and(|before| verdicts[before].is_err()) {
+                verdicts.push(Err(request.conflict()));
+                continue;
+            }
             // An earlier try of them all may have lost its answer.
-            match self.append_durably(&[request], true).await {
+            match self.append_durably(&[Part { request, after: None }], true).await {
                 Ok(verdict) => verdicts.extend(verdict),
                 Err(error) => verdicts.push(Err(error.into())),
             }
@@ -185,18 +189,18 @@ impl Task {
     /// fate is known. `again` when an earlier try may have lost its answer.
     pub(super) async fn append_durably(
         &mut self,
-        requests: &[&AppendRequest],
+        parts: &[Part<'_>],
         mut again: bool,
     ) -> Result<Vec<Verdict>, sqlx::Error> {
         let mut backoff = FIRST_BACKOFF;
         let mut tries = 0;
         loop {
             tries += 1;
-            let tried = timeout(ANSWER_TIMEOUT, self.try_append(requests, again)).await;
+            let tried = timeout(ANSWER_TIMEOUT, self.try_append(parts, again)).await;
             let tried =
                 tried.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
             let Err(error) = tried else { return tried };
-            tracing::warn!(%error, requests = requests.len(), "append failed");
+            tracing::warn!(%error, requests = parts.len(), "append failed");
             self.drop_dead_connection().await;
             if tries == TRIES || is_of_data(&error) {
                 return Err(error);
@@ -209,7 +213,7 @@ impl Task {
 
     async fn try_append(
         &mut self,
-        requests: &[&AppendRequest],
+        parts: &[Part<'_>],
         again: bool,
     ) -> Result<Vec<Verdict>, sqlx::Error> {
         let connection = match &mut self.connection {
@@ -217,12 +221,11 @@ impl Task {
             none => none.insert(self.options.connect().await?),
         };
         // The commit of an earlier try may have happened although its answer was lost.
-        let mut known = vec![None; requests.len()];
+        let mut known = vec![None; parts.len()];
         if again {
-            known = batch::recall(connection, requests).await?;
+            known = batch::recall(connection, parts).await?;
         }
-        let unknown = requests.iter().zip(&known).filter(|(_, known)| known.is_none());
-        let left: Vec<_> = unknown.map(|(request, _)| *request).collect();
+        let left = left_of(parts, &known);
         let mut head = known.iter().flatten().map(|appended| appended.last_position).max();
         let mut verdicts = Vec::new();
         if !left.is_empty() {
@@ -262,4 +265,23 @@ impl Task {
             self.connection = None;
         }
     }
+}
+
+/// Those that are not known to be in the log.
+fn left_of<'a>(parts: &[Part<'a>], known: &[Option<Appended>]) -> Vec<Part<'a>> {
+    let mut left = Vec::new();
+    // Where each stands among those that are left.
+    let mut places = Vec::with_capacity(parts.len());
+    for (part, known) in parts.iter().zip(known) {
+        places.push(known.is_none().then_some(left.len()));
+        if known.is_none() {
+            left.push(Part { after: part.after.and_then(|before| places[before]), ..*part });
+        }
+    }
+    left
+}
+
+fn refuse(Waiting { request, reply, .. }: Waiting) {
+    counter!("append_conflicts_total").increment(1);
+    reply.send(Err(request.conflict()));
 }

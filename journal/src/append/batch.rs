@@ -1,38 +1,18 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use domain::{ClaimChange, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{AppendError, AppendRequest, Appended, queue::Verdict};
+use super::{AppendError, AppendRequest, Appended, gather::claim_key, queue::Verdict};
 
-/// Requests that touch nothing in common, to be appended in one round trip.
-#[derive(Default)]
-pub(super) struct Batch {
-    pub requests: Vec<AppendRequest>,
-    pub bytes: usize,
-    streams: HashSet<(&'static str, String)>,
-    claims: HashSet<(&'static str, String)>,
-    keys: HashSet<(Uuid, String)>,
-}
-
-impl Batch {
-    /// Whether the request shares a stream, a claim or a key with another one, and so belongs into
-    /// the next batch.
-    pub fn collides(&self, request: &AppendRequest) -> bool {
-        self.streams.contains(&stream_of(request))
-            || request.claims.iter().any(|claim| self.claims.contains(&claim_key(claim)))
-            || key_of(request).is_some_and(|key| self.keys.contains(&key))
-    }
-
-    pub fn add(&mut self, request: AppendRequest) {
-        self.streams.insert(stream_of(&request));
-        self.claims.extend(request.claims.iter().map(claim_key));
-        self.keys.extend(key_of(&request));
-        self.bytes += request.bytes();
-        self.requests.push(request);
-    }
+/// A request as one of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub request: &'a AppendRequest,
+    /// Which of the batch it was decided on; that one stands before it.
+    pub after: Option<usize>,
 }
 
 /// Whether keys and streams that requests take for new are expected to be new. That is cheaper, but
@@ -67,17 +47,18 @@ impl Hope {
     }
 }
 
-/// Appends the requests, which touch nothing in common, in one transaction. Each gets its own
-/// verdict, in their order. Gives the position that the log then reaches.
+/// Appends the requests, which touch nothing in common but the streams of those that follow each other,
+/// in one transaction. Each gets its own verdict, in their order. Gives the position that the log then
+/// reaches.
 pub(super) async fn append(
     connection: &mut PgConnection,
-    requests: &[&AppendRequest],
+    parts: &[Part<'_>],
     now: Timestamp,
     hope: &mut Hope,
 ) -> Result<(Vec<Verdict>, u64), sqlx::Error> {
     let mut columns = Columns::default();
-    for (index, request) in requests.iter().enumerate() {
-        columns.push(index as i32 + 1, request);
+    for (index, part) in parts.iter().enumerate() {
+        columns.push(index as i32 + 1, part);
     }
     let hopeful = hope.holds();
     let outcome = match columns.call(connection, hopeful, now).await {
@@ -86,16 +67,16 @@ pub(super) async fn append(
         }
         outcome => outcome?,
     };
-    let mut verdicts = Vec::with_capacity(requests.len());
+    let mut verdicts = Vec::with_capacity(parts.len());
     let mut position = outcome.base;
     let claims = outcome.claim.iter().map(|number| columns.claimed(*number));
-    for ((request, status), claimed) in requests.iter().zip(outcome.status).zip(claims) {
+    for ((Part { request, .. }, status), claimed) in parts.iter().zip(outcome.status).zip(claims) {
         verdicts.push(match status {
             0 => {
                 position += request.events.len() as u64;
                 Ok(Appended {
                     last_position: position,
-                    version: request.expected_version + request.events.len() as u64,
+                    version: request.version_after(),
                     recorded_at: outcome.appended_at,
                 })
             }
@@ -111,15 +92,15 @@ pub(super) async fn append(
 /// known to be in the log, none where that cannot be told from the log.
 pub(super) async fn recall(
     connection: &mut PgConnection,
-    requests: &[&AppendRequest],
+    parts: &[Part<'_>],
 ) -> Result<Vec<Option<Appended>>, sqlx::Error> {
-    let mut recalled = Vec::with_capacity(requests.len());
-    for request in requests {
+    let mut recalled = Vec::with_capacity(parts.len());
+    for Part { request, .. } in parts {
         let Some(last) = request.events.last() else {
             recalled.push(None);
             continue;
         };
-        let version = request.expected_version + request.events.len() as u64;
+        let version = request.version_after();
         let row = sqlx::query(
             "SELECT position, recorded_at FROM events
              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3
@@ -141,20 +122,6 @@ pub(super) async fn recall(
         });
     }
     Ok(recalled)
-}
-
-fn stream_of(request: &AppendRequest) -> (&'static str, String) {
-    (request.aggregate_type, request.aggregate_id.clone())
-}
-
-fn key_of(request: &AppendRequest) -> Option<(Uuid, String)> {
-    request.idempotency.as_ref().map(|key| (request.org.uuid(), key.key.clone()))
-}
-
-fn claim_key(change: &ClaimChange) -> (&'static str, String) {
-    match change {
-        ClaimChange::Take { kind, key } | ClaimChange::Release { kind, key } => (kind, key.clone()),
-    }
 }
 
 /// The earlier result under the request's key, or the refusal of a key used for something else.
@@ -192,6 +159,7 @@ struct Columns {
     r_count: Vec<i32>,
     r_key: Vec<Option<String>>,
     r_hash: Vec<Option<Vec<u8>>>,
+    r_after: Vec<Option<i32>>,
     c_request: Vec<i32>,
     c_take: Vec<bool>,
     c_kind: Vec<&'static str>,
@@ -213,7 +181,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, number: i32, request: &AppendRequest) {
+    fn push(&mut self, number: i32, part: &Part<'_>) {
+        let request = part.request;
+        self.r_after.push(part.after.map(|index| index as i32 + 1));
         self.r_org.push(request.org.uuid());
         self.r_type.push(request.aggregate_type);
         self.r_id.push(request.aggregate_id.clone());
@@ -269,7 +239,7 @@ impl Columns {
         let row = sqlx::query(
             "SELECT base, appended_at, status, claim FROM append_batch(
                  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20, $21, $22, $23, $24, $25, $26, $27)",
+                 $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
         )
         .bind(hopeful)
         .bind(now)
@@ -298,6 +268,7 @@ impl Columns {
         .bind(&self.e_correlation)
         .bind(&self.e_causation)
         .bind(&self.e_actor)
+        .bind(&self.r_after)
         .fetch_one(&mut *connection)
         .await?;
         Ok(Outcome {

@@ -6,6 +6,8 @@
 
 mod appender;
 mod batch;
+mod fate;
+mod gather;
 mod queue;
 mod request;
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod tests;
 use tokio::sync::watch;
 
 pub(crate) use appender::{connect, spawn};
+pub(crate) use fate::{Fate, Standing};
 pub(crate) use queue::Appender;
 pub use request::{AppendError, AppendRequest, Appended, NewEvent, StoredResult};
 

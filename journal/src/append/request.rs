@@ -96,6 +96,11 @@ impl AppendRequest {
         AppendError::Conflict { expected: self.expected_version }
     }
 
+    /// The version of the stream once it is appended.
+    pub(crate) fn version_after(&self) -> u64 {
+        self.expected_version + self.events.len() as u64
+    }
+
     /// About what it weighs in memory and on the wire.
     pub(crate) fn bytes(&self) -> usize {
         const FIXED: usize = 256;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     appender::{Task, connect},
+    batch::Part,
     queue::{QUEUE_BYTES, REQUEST_EVENTS},
     *,
 };
@@ -81,10 +82,17 @@ async fn after_a_lost_answer_each_request_gets_a_verdict_of_its_own() {
     let stored = AppendRequest { idempotency: key("k1"), ..request("stored", 2, 0) };
     let stale = AppendRequest { expected_version: 7, ..request("stale", 1, 0) };
     let silent = AppendRequest { idempotency: key("k2"), ..request("silent", 0, 0) };
-    let committed = [&stored, &stale, &silent];
+    let follower = AppendRequest { expected_version: 2, ..request("stored", 1, 0) };
+    let part = |request, after| Part { request, after };
+    let committed =
+        [part(&stored, None), part(&stale, None), part(&silent, None), part(&follower, Some(0))];
     let told = task.append_durably(&committed, false).await.unwrap();
     let new = request("new", 1, 0);
-    let again = task.append_durably(&[&stored, &stale, &silent, &new], true).await.unwrap();
+    let doomed = AppendRequest { expected_version: 8, ..request("stale", 1, 0) };
+    let last = AppendRequest { expected_version: 3, ..request("stored", 1, 0) };
+    let mut both = committed.to_vec();
+    both.extend([part(&new, None), part(&last, Some(3)), part(&doomed, Some(1))]);
+    let again = task.append_durably(&both, true).await.unwrap();
 
     assert_eq!(again[0].as_ref().unwrap(), told[0].as_ref().unwrap());
     assert!(matches!(again[1], Err(AppendError::Conflict { expected: 7 })), "{again:?}");
@@ -92,6 +100,9 @@ async fn after_a_lost_answer_each_request_gets_a_verdict_of_its_own() {
         matches!(&again[2], Err(AppendError::Duplicate(result)) if result.aggregate_id == "silent"),
         "{again:?}"
     );
-    assert_eq!(again[3].as_ref().unwrap().last_position, 3);
-    assert_eq!(*head.borrow(), 3);
+    assert_eq!(again[3].as_ref().unwrap(), told[3].as_ref().unwrap());
+    assert_eq!(again[4].as_ref().unwrap().last_position, 4);
+    assert_eq!(again[5].as_ref().unwrap().last_position, 5);
+    assert!(matches!(again[6], Err(AppendError::Conflict { .. })), "{again:?}");
+    assert_eq!(*head.borrow(), 5);
 }

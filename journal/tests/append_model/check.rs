@@ -20,8 +20,14 @@ struct State {
 pub async fn explain(pool: &PgPool, history: &[Exchange]) {
     let states = replay(history);
     for exchange in history {
-        let Err(error) = &exchange.verdict else { continue };
+        let Err(error) = &exchange.verdict else {
+            assert!(!exchange.follows_refused, "nothing it was decided on: {exchange:#?}");
+            continue;
+        };
         let told = refusal(error);
+        if exchange.follows_refused && told == Verdict::Conflict {
+            continue;
+        }
         let possible = states
             .iter()
             .filter(|state| (exchange.head_before..=exchange.head_after).contains(&state.position));

@@ -1,7 +1,7 @@
 //! The append function against a model, with several appenders at once on a real Postgres.
 //!
-//! Random requests over few streams, claims and idempotency keys are handed in by concurrent
-//! sessions. What was appended is put in the order of its positions and replayed in the model;
+//! Random requests over few streams, claims and idempotency keys, some of them decided on each other,
+//! are handed in by concurrent sessions. What was appended is put in the order of its positions and replayed in the model;
 //! every refusal must be the model's answer in some state between its request and its verdict.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

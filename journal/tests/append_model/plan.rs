@@ -8,7 +8,11 @@ const JOURNALS: usize = 3;
 const SESSIONS: usize = 6;
 
 /// What one session hands in, one after the other.
-pub type Session = Vec<Step>;
+pub type Session = Vec<Chain>;
+
+/// What is handed in at once, for the stream of the first: each is decided on the events of the one
+/// before it.
+pub type Chain = Vec<Step>;
 
 /// The requests of all sessions; sessions share the journals.
 #[derive(Debug, Clone)]
@@ -20,7 +24,7 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct Step {
     pub stream: usize,
-    /// Added to the version the stream was last seen at.
+    /// Added to the version the stream was last seen at, or would be at after the step before.
     pub ahead: i64,
     pub events: usize,
     pub seats: Vec<Seat>,
@@ -43,7 +47,8 @@ pub struct Key {
 }
 
 pub fn plan() -> impl Strategy<Value = Plan> {
-    let sessions = vec(vec(step(), 1..=8), 2..=SESSIONS);
+    let chain = prop_oneof![2 => vec(step(), 1), 1 => vec(step(), 2..=4)];
+    let sessions = vec(vec(chain, 1..=8), 2..=SESSIONS);
     (2..=JOURNALS, sessions).prop_map(|(journals, sessions)| Plan { journals, sessions })
 }
 

@@ -16,13 +16,15 @@ use testkit::TestDatabase;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::plan::{Plan, Seat, Session, Step};
+use crate::plan::{Chain, Plan, Seat, Session, Step};
 
 /// One request and what came of it.
 #[derive(Debug)]
 pub struct Exchange {
     pub request: AppendRequest,
     pub verdict: Result<Appended, AppendError>,
+    /// The request that it was decided on was refused.
+    pub follows_refused: bool,
     /// The log reached this far before the request was handed in.
     pub head_before: u64,
     /// The log reached no further when the verdict was there.
@@ -55,9 +57,9 @@ pub async fn carry_out(plan: Plan) -> (TestDatabase, Vec<Exchange>) {
         .sessions
         .into_iter()
         .enumerate()
-        .map(|(number, steps)| {
+        .map(|(number, chains)| {
             let (journal, _) = &journals[number % journals.len()];
-            tokio::spawn(session(journal.clone(), steps, Arc::clone(&versions)))
+            tokio::spawn(session(journal.clone(), chains, Arc::clone(&versions)))
         })
         .collect();
     let mut history = Vec::new();
@@ -71,20 +73,36 @@ pub async fn carry_out(plan: Plan) -> (TestDatabase, Vec<Exchange>) {
     (database, history)
 }
 
-async fn session(journal: Journal, steps: Session, versions: Versions) -> Vec<Exchange> {
+async fn session(journal: Journal, chains: Session, versions: Versions) -> Vec<Exchange> {
     let mut history = Vec::new();
-    for step in steps {
-        let seen = &versions[step.stream];
-        let request = request(&step, seen.load(Ordering::Relaxed));
+    for chain in chains {
+        let seen = &versions[chain[0].stream];
+        let requests = requests(chain, seen.load(Ordering::Relaxed));
         let head_before = journal.head().await.unwrap();
-        let verdict = journal.append_request(request.clone()).await;
+        let verdicts = journal.append_chain(requests.clone()).await;
         let head_after = journal.head().await.unwrap();
-        if let Ok(appended) = &verdict {
-            seen.fetch_max(appended.version, Ordering::Relaxed);
+        let mut follows_refused = false;
+        for (request, verdict) in requests.into_iter().zip(verdicts) {
+            if let Ok(appended) = &verdict {
+                seen.fetch_max(appended.version, Ordering::Relaxed);
+            }
+            let refused = verdict.is_err();
+            history.push(Exchange { request, verdict, follows_refused, head_before, head_after });
+            follows_refused = refused;
         }
-        history.push(Exchange { request, verdict, head_before, head_after });
     }
     history
+}
+
+fn requests(chain: Chain, mut seen: u64) -> Vec<AppendRequest> {
+    let stream = chain[0].stream;
+    let mut requests = Vec::with_capacity(chain.len());
+    for step in chain {
+        let request = request(&Step { stream, ..step }, seen);
+        seen = request.expected_version + request.events.len() as u64;
+        requests.push(request);
+    }
+    requests
 }
 
 pub fn request(step: &Step, seen: u64) -> AppendRequest {
