@@ -12,6 +12,7 @@ use sqlx::{
 };
 use tokio::{
     sync::mpsc,
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,8 @@ const BATCH_REQUESTS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 /// Tries of a batch, over new connections, before its requests are refused.
 const TRIES: u32 = 8;
+/// How often others are let run to hand something in, as long as they do.
+const YIELDS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 /// Longer than the server lets a statement run: after it the connection is given up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -116,11 +119,25 @@ impl Task {
                     None => return,
                 }
             }
+            self.let_others_come().await;
             let batch = self.gather();
             gauge!("append_queue_depth").set((self.waiting.len() + self.deferred.len()) as f64);
             if batch.len() > 0 {
                 self.append(batch).await;
             }
+        }
+    }
+
+    /// The callers of one batch come back together: without this the first of them would be appended
+    /// alone, and all others wait for that commit.
+    async fn let_others_come(&self) {
+        let mut waiting = 0;
+        for _ in 0..YIELDS {
+            yield_now().await;
+            if self.waiting.len() == waiting || self.waiting.len() >= BATCH_REQUESTS {
+                return;
+            }
+            waiting = self.waiting.len();
         }
     }
 
