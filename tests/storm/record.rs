@@ -26,6 +26,10 @@ pub enum What {
         scan: String,
         pinned: Option<u64>,
     },
+    /// Another name for the organisation of the load.
+    Rename {
+        name: String,
+    },
     /// A request that can never be taken.
     Nonsense,
     /// Another request under the key of an earlier one.

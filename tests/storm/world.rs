@@ -26,6 +26,9 @@ const READY: Duration = Duration::from_secs(60);
 /// A command of the operator that takes longer is ended, and its outcome is not known.
 const COMMAND: Duration = Duration::from_secs(30);
 
+/// Of the organisation of the load.
+pub const SLUG: &str = "storm";
+
 pub struct World {
     folder: Option<TempDir>,
     pub postgres: Mutex<TestPostgres>,
@@ -85,7 +88,7 @@ impl World {
         };
         world.wait_until_ready().await;
         world.organization =
-            world.ok(&["organizations", "create", "--name", "Storm", "--slug", "storm"]);
+            world.ok(&["organizations", "create", "--name", "Storm", "--slug", SLUG]);
         let organization = world.organization.clone();
         world.key = world.ok(&["keys", "issue", "--organization", &organization, "--name", "load"]);
         world

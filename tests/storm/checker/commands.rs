@@ -86,6 +86,11 @@ fn taken(
                 && one.aggregate_id == receipt.id && one.position as u64 == receipt.position),
             || format!("{command:?} was taken, and came to {effects:?}"),
         ),
+        What::Rename { .. } => verdict.holds(
+            matches!(effects, [one] if one.event_type == "organization.renamed"
+                && one.aggregate_id == receipt.id && one.position as u64 == receipt.position),
+            || format!("{command:?} was taken, and came to {effects:?}"),
+        ),
         What::Cancel { scan, .. } => {
             let stops = ["scan.cancelled", "scan.cancel_requested"];
             let fits = |entry: &&Entry| {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::{
     record::{Answer, Command, Receipt, Record, What},
-    world::World,
+    world::{SLUG, World},
 };
 
 /// A front end that was stopped holds its requests; another one may answer.
@@ -24,6 +24,7 @@ pub struct Client {
     http: reqwest::Client,
     bases: [String; 2],
     key: String,
+    organization: String,
     trees: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ impl Client {
             http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
             bases: world.bases.clone(),
             key: world.key.clone(),
+            organization: world.organization.clone(),
             trees: world.targets().iter().map(|tree| tree.display().to_string()).collect(),
         }
     }
@@ -111,20 +113,24 @@ impl Client {
     fn request(&self, what: &What, key: &str, chance: &mut StdRng) -> RequestBuilder {
         let scan = |path: &str| json!({"target": {"kind": "repository", "path": path}});
         let scans = || "/v1/scans".to_owned();
-        let (path, body) = match what {
+        let (method, path, body) = match what {
             What::Request { tree } => {
                 let mut body = scan(&self.trees[*tree]);
                 if tree % 2 == 0 {
                     body["engines"] = json!(["secrets"]);
                 }
-                (scans(), Some(body))
+                (Method::POST, scans(), Some(body))
             }
-            What::Cancel { scan, .. } => (format!("/v1/scans/{scan}/cancel"), None),
-            What::Nonsense => (scans(), Some(scan("not/absolute"))),
-            What::KeyOfAnother { .. } => (scans(), Some(scan("/another/request"))),
+            What::Cancel { scan, .. } => (Method::POST, format!("/v1/scans/{scan}/cancel"), None),
+            What::Rename { name } => {
+                let path = format!("/v1/organizations/{}", self.organization);
+                (Method::PUT, path, Some(json!({"name": name, "slug": SLUG})))
+            }
+            What::Nonsense => (Method::POST, scans(), Some(scan("not/absolute"))),
+            What::KeyOfAnother { .. } => (Method::POST, scans(), Some(scan("/another/request"))),
             What::Again { .. } => unreachable!("it is sent as the command it repeats"),
         };
-        let mut request = self.ask(Method::POST, &path, chance).header("Idempotency-Key", key);
+        let mut request = self.ask(method, &path, chance).header("Idempotency-Key", key);
         if let What::Cancel { pinned: Some(version), .. } = what {
             request = request.header("If-Match", format!("\"{version}\""));
         }

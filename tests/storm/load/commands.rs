@@ -15,6 +15,7 @@ const PAUSE_MILLIS: std::ops::Range<u64> = 50..500;
 /// Between two scans of one commander that are left to run: so many can be run in time.
 const RUN_EVERY: Duration = Duration::from_secs(3);
 const BURST: usize = 12;
+const CROWD: usize = 16;
 const CANCEL_AFTER_MILLIS: std::ops::Range<u64> = 0..2000;
 
 /// Gives commands until the storm is over.
@@ -27,7 +28,8 @@ pub async fn give(hand: Hand, number: u64, mut chance: StdRng) {
         let key = format!("c{number}-{count}");
         match chance.random_range(0..100) {
             0..6 => burst(&hand, &key, &mut chance).await,
-            6..70 => {
+            6..12 => crowd(&hand, &key, &mut chance).await,
+            12..70 => {
                 let run = Instant::now() >= run_at;
                 if run {
                     run_at += RUN_EVERY;
@@ -78,6 +80,26 @@ async fn burst(hand: &Hand, key: &str, chance: &mut StdRng) {
     }
 }
 
+/// Many commands for one aggregate at the same moment, each of which is good on any state.
+async fn crowd(hand: &Hand, key: &str, chance: &mut StdRng) {
+    let mut renames = JoinSet::new();
+    for number in 0..CROWD {
+        let (hand, key) = (hand.clone(), format!("{key}-n{number}"));
+        let mut chance = StdRng::from_rng(chance);
+        renames.spawn(async move {
+            hand.record.count("renames");
+            let what = What::Rename { name: key.clone() };
+            let answer = hand.client.command(&hand.record, &key, what, &mut chance).await;
+            if !matches!(answer, Answer::Accepted(_)) {
+                hand.record.broken(format!("a good command was refused: {answer:?}"));
+            }
+        });
+    }
+    while let Some(ended) = renames.join_next().await {
+        ended.unwrap();
+    }
+}
+
 async fn cancel(hand: &Hand, key: &str, scan: String, pinned: Option<u64>, chance: &mut StdRng) {
     hand.record.count("cancels");
     let what = What::Cancel { scan, pinned };
@@ -116,9 +138,10 @@ fn accepted(hand: &Hand, chance: &mut StdRng) -> Option<(Command, Receipt)> {
     let commands = hand.record.commands();
     let earlier = commands.choose(chance)?;
     match (&earlier.what, &earlier.answer) {
-        (What::Request { .. } | What::Cancel { .. }, Answer::Accepted(receipt)) => {
-            Some((earlier.clone(), receipt.clone()))
-        }
+        (
+            What::Request { .. } | What::Cancel { .. } | What::Rename { .. },
+            Answer::Accepted(receipt),
+        ) => Some((earlier.clone(), receipt.clone())),
         _ => None,
     }
 }
