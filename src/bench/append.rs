@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::scans::Scan;
+use domain::{ids::OrganizationId, organizations::Organization, scans::Scan};
+use journal::{Actor, Context};
 use rand::Rng;
 use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
-use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use super::{
     IN_FLIGHT,
@@ -75,35 +74,30 @@ async fn of_stock(stock: &Stock, plan: &Plan) -> anyhow::Result<Sample> {
 /// A few aggregates with a long history, which everybody writes to. A conflict that is shown fails
 /// the run.
 pub struct Hot {
-    scans: Arc<Vec<(String, Mutex<u32>)>>,
-    fence: Uuid,
+    organizations: Arc<Vec<OrganizationId>>,
 }
 
 impl Hot {
     pub async fn open(world: &World) -> anyhow::Result<Self> {
-        let fence = world.clock().new_id();
-        let mut scans = Vec::new();
+        let mut organizations = Vec::new();
         for _ in 0..HOT {
-            let id = history::busy(world, fence, HOT_EVENTS).await?;
-            scans.push((id, Mutex::new(HOT_EVENTS - 3)));
+            organizations.push(history::renamed(world, HOT_EVENTS).await?);
         }
-        Ok(Self { scans: Arc::new(scans), fence })
+        Ok(Self { organizations: Arc::new(organizations) })
     }
 
     pub async fn execute(&self, world: &World, plan: &Plan) -> anyhow::Result<Sample> {
         let workers = (0..IN_FLIGHT).map(|_| {
-            let (journal, context) = (world.installation.journal.clone(), world.context());
-            let (scans, fence) = (Arc::clone(&self.scans), self.fence);
+            let (journal, organizations) =
+                (world.installation.journal.clone(), Arc::clone(&self.organizations));
             move || {
-                let (journal, context, scans) =
-                    (journal.clone(), context.clone(), Arc::clone(&scans));
+                let (journal, organizations) = (journal.clone(), Arc::clone(&organizations));
                 async move {
-                    let (id, batch) = &scans[rand::rng().random_range(0..scans.len())];
-                    // A report has a number, so those of one scan are sent in order.
-                    let mut batch = batch.lock().await;
-                    let command = history::report(fence, *batch);
-                    journal.execute::<Scan>(&context, id, command).await?;
-                    *batch += 1;
+                    let clock = journal.clock();
+                    let org = organizations[rand::rng().random_range(0..organizations.len())];
+                    let context = Context::new(org, Actor::Operator, clock.new_id());
+                    let command = history::rename(org, &**clock);
+                    journal.execute::<Organization>(&context, &org.to_string(), command).await?;
                     Ok(())
                 }
             }

@@ -17,40 +17,59 @@ use crate::cli::Role;
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 const LARGE: u64 = 10_000_000;
 
+/// The lengths take turns, so that what moves the machine meets all of them.
 pub async fn run(site: &Site, plan: &Plan, large: bool) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+    let mut grown = Vec::new();
     for size in SIZES.into_iter().chain(large.then_some(LARGE)) {
         eprintln!("a history of {size} events");
-        let world = site.world().await?;
-        figures.extend(at(&world, plan, size).await?);
-        site.leave(world).await?;
+        grown.push(Grown::open(site, size).await?);
     }
-    Ok(figures)
-}
-
-async fn at(world: &World, plan: &Plan, size: u64) -> anyhow::Result<Vec<Figure>> {
-    let key = http::key(world).await?.1;
-    history::grow(world, size).await?;
-    let hot = append::Hot::open(world).await?;
-    follow(world).await?;
     let mut board = Board::default();
     for counts in plan.rounds() {
+        for grown in &grown {
+            grown.measure(plan, counts.then_some(&mut board)).await?;
+        }
+    }
+    for Grown { world, .. } in grown {
+        site.leave(world).await?;
+    }
+    Ok(board.figures())
+}
+
+/// A log that was there before anything is measured.
+struct Grown {
+    size: u64,
+    world: World,
+    post: Post,
+    hot: append::Hot,
+}
+
+impl Grown {
+    async fn open(site: &Site, size: u64) -> anyhow::Result<Self> {
+        let world = site.world().await?;
+        let post = Post::Command { key: http::key(&world).await?.1 };
+        history::grow(&world, size).await?;
+        let hot = append::Hot::open(&world).await?;
+        follow(&world).await?;
+        Ok(Self { size, world, post, hot })
+    }
+
+    async fn measure(&self, plan: &Plan, board: Option<&mut Board>) -> anyhow::Result<()> {
+        let Self { size, world, post, hot } = self;
         let before = world.head().await?;
         let commands = append::execute(world, plan).await?;
         let on_hot = hot.execute(world, plan).await?;
-        let post = Post::Command { key: key.clone() };
-        let posts = http::serving(world, &[Role::Api], &post, plan).await?;
+        let posts = http::serving(world, &[Role::Api], post, plan).await?;
         let events = world.head().await? - before;
         let (relayed, slowest) = follow(world).await?;
-        if counts {
-            board.note(&format!("append_{size}"), commands);
-            board.note(&format!("hot_{size}"), on_hot);
-            board.note(&format!("http_{size}"), posts);
-            board.note(&format!("relay_{size}"), Sample::whole(events, relayed));
-            board.note(&format!("projection_{size}"), Sample::whole(events, slowest));
-        }
+        let Some(board) = board else { return Ok(()) };
+        board.note(&format!("append_{size}"), commands);
+        board.note(&format!("hot_{size}"), on_hot);
+        board.note(&format!("http_{size}"), posts);
+        board.note(&format!("relay_{size}"), Sample::whole(events, relayed));
+        board.note(&format!("projection_{size}"), Sample::whole(events, slowest));
+        Ok(())
     }
-    Ok(board.figures())
 }
 
 /// Lets everything follow to the end of the log; gives what the relay and the slowest read model

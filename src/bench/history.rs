@@ -1,4 +1,4 @@
-//! Events that scans bring about, decided by their own rules.
+//! Events that scans and organisations bring about, decided by their own rules.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +11,11 @@ use std::{
 use cqrs_es::DomainEvent;
 use domain::{
     Decide, Decision,
-    ids::ScanId,
+    ids::{OrganizationId, ScanId},
+    organizations::{Organization, OrganizationCommand, Settings},
     scans::{
         Engine, EngineOutcome, Finding, FindingStatus, Location, Profile, Scan, ScanCommand,
-        ScanEvent, Severity, TYPE, Target,
+        ScanEvent, Severity, Target,
     },
 };
 use futures::future::try_join_all;
@@ -54,25 +55,37 @@ pub async fn grow(world: &World, events: u64) -> anyhow::Result<()> {
             if taken.is_err() {
                 return Ok(());
             }
-            append(world, new_id(&*world.clock()), &life).await?;
+            append::<Scan>(world, world.org, new_id(&*world.clock()), &life).await?;
         }
     });
     try_join_all(writers).await.map(|_| ())
 }
 
-/// A scan that is being worked on, with so many events.
-pub async fn busy(world: &World, fence: Uuid, events: u32) -> anyhow::Result<String> {
+/// An organisation that was given so many names.
+pub async fn renamed(world: &World, names: u32) -> anyhow::Result<OrganizationId> {
     let clock = world.clock();
-    let mut commands = begin(&*clock, fence);
-    let reports = events - commands.len() as u32;
-    commands.extend((0..reports).map(|batch| report(fence, batch)));
-    let id = new_id(&*clock);
-    append(world, id.clone(), &decided(commands)?).await?;
-    Ok(id)
+    let org = OrganizationId::from_uuid(clock.new_id());
+    let slug = slug_of(org);
+    let mut commands =
+        vec![OrganizationCommand::Create { name: "Shop".to_owned(), slug, now: clock.now() }];
+    commands.extend((1..names).map(|_| rename(org, &*clock)));
+    append::<Organization>(world, org, org.to_string(), &decided::<Organization>(commands)?)
+        .await?;
+    Ok(org)
 }
 
-/// The next finding of a busy scan.
-pub fn report(fence: Uuid, batch: u32) -> ScanCommand {
+/// A name that the organisation never had.
+pub fn rename(org: OrganizationId, clock: &dyn Clock) -> OrganizationCommand {
+    let settings =
+        Settings { name: format!("Shop {}", clock.new_id()), slug: slug_of(org), logo_url: None };
+    OrganizationCommand::ChangeSettings { settings, now: clock.now() }
+}
+
+fn slug_of(org: OrganizationId) -> String {
+    format!("bench-{}", org.uuid().simple())
+}
+
+fn report(fence: Uuid, batch: u32) -> ScanCommand {
     ScanCommand::RecordFindings { fence, engine: ENGINE, batch, findings: vec![finding(batch)] }
 }
 
@@ -100,22 +113,28 @@ fn life(clock: &dyn Clock) -> anyhow::Result<Vec<ScanEvent>> {
         },
         ScanCommand::Complete { fence, now },
     ]);
-    decided(commands)
+    decided::<Scan>(commands)
 }
 
-fn decided(commands: Vec<ScanCommand>) -> anyhow::Result<Vec<ScanEvent>> {
-    let (mut scan, mut all) = (Scan::default(), Vec::with_capacity(commands.len()));
+fn decided<A: Decide>(commands: Vec<A::Command>) -> anyhow::Result<Vec<A::Event>> {
+    let (mut state, mut all) = (A::default(), Vec::with_capacity(commands.len()));
     for command in commands {
-        if let Decision::Accept(events) = scan.decide(command)? {
-            events.iter().for_each(|event| scan.evolve(event));
+        if let Decision::Accept(events) = state.decide(command)? {
+            events.iter().for_each(|event| state.evolve(event));
             all.extend(events);
         }
     }
     Ok(all)
 }
 
-async fn append(world: &World, id: String, events: &[ScanEvent]) -> anyhow::Result<()> {
+async fn append<A: Decide>(
+    world: &World,
+    org: OrganizationId,
+    id: String,
+    events: &[A::Event],
+) -> anyhow::Result<()> {
     let (context, clock) = (world.context(), world.clock());
+    let claims = events.iter().flat_map(A::claims).collect();
     let events = events.iter().map(|event| {
         Ok(NewEvent {
             event_id: clock.new_id(),
@@ -125,12 +144,12 @@ async fn append(world: &World, id: String, events: &[ScanEvent]) -> anyhow::Resu
         })
     });
     let request = AppendRequest {
-        org: context.org,
-        aggregate_type: TYPE,
+        org,
+        aggregate_type: A::TYPE,
         aggregate_id: id,
         expected_version: 0,
         events: events.collect::<anyhow::Result<_>>()?,
-        claims: Vec::new(),
+        claims,
         idempotency: None,
         command_id: clock.new_id(),
         correlation_id: context.correlation_id,

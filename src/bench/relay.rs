@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_nats::jetstream::stream::{Config, StorageType};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use journal::{Bus, Filter, MAX_PAGE};
+use journal::Bus;
 
 use super::{
     figures::{Board, Figure, Sample},
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::cli::Role;
 
-/// Payloads that the raw limit is measured with, over and over.
-const PAYLOADS: u32 = MAX_PAGE;
+/// So many messages are published over and over for the raw limit.
+const MESSAGES: u64 = 600;
 const ACK: Duration = Duration::from_secs(30);
 
 pub async fn run(site: &Site, plan: &Plan) -> anyhow::Result<Vec<Figure>> {
@@ -29,10 +29,13 @@ pub async fn run(site: &Site, plan: &Plan) -> anyhow::Result<Vec<Figure>> {
         let (journal, bus) = (&world.installation.journal, &world.installation.bus);
         journal::relay::rebuild(journal, bus).await?;
         let relayed = Sample::whole(world.head().await?, catch_up(&world).await?);
-        let raw = publish(&world, plan.events).await?;
+        let messages = Messages::of_stream(&world).await?;
+        let raw = publish(&world, &messages.whole, plan.events).await?;
+        let bare = publish(&world, &messages.payloads, plan.events).await?;
         if counts {
             board.note("relay", relayed);
             board.note("raw", raw);
+            board.note("raw_payloads", bare);
         }
     }
     site.leave(world).await?;
@@ -52,13 +55,38 @@ pub async fn catch_up(world: &World) -> anyhow::Result<Duration> {
     done
 }
 
-/// The same payloads published as fast as the server takes them: no headers, no order to keep, the
-/// same number under way.
-async fn publish(world: &World, count: u64) -> anyhow::Result<Sample> {
+/// Some of the messages that the relay made, for the raw limit.
+struct Messages {
+    payloads: Vec<Bytes>,
+    /// Headers and payload as one: the same bytes, and nothing in them for the server to look at.
+    whole: Vec<Bytes>,
+}
+
+impl Messages {
+    async fn of_stream(world: &World) -> anyhow::Result<Self> {
+        let bus = &world.installation.bus;
+        let stream = bus.jetstream().get_stream(bus.stream("EVENTS")).await?;
+        let mut messages = Self { payloads: Vec::new(), whole: Vec::new() };
+        let first = stream.cached_info().state.first_sequence;
+        for sequence in first..first + MESSAGES {
+            let message = stream.direct_get(sequence).await?;
+            let mut whole = BytesMut::new();
+            for (name, values) in message.headers.iter() {
+                for value in values {
+                    whole.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+                }
+            }
+            whole.extend_from_slice(&message.payload);
+            messages.payloads.push(message.payload);
+            messages.whole.push(whole.freeze());
+        }
+        Ok(messages)
+    }
+}
+
+/// Publishes as fast as the server takes it: no headers, no order to keep, the same number under way.
+async fn publish(world: &World, payloads: &[Bytes], count: u64) -> anyhow::Result<Sample> {
     let bus = &world.installation.bus;
-    let page = world.installation.journal.read(0, &Filter::default(), PAYLOADS).await?;
-    let payloads: Vec<Bytes> =
-        page.iter().map(|event| Bytes::copy_from_slice(event.payload.get().as_bytes())).collect();
     let (name, subject) = (bus.stream("RAW"), bus.subject("raw"));
     let config = Config {
         name: name.clone(),
@@ -69,7 +97,7 @@ async fn publish(world: &World, count: u64) -> anyhow::Result<Sample> {
     };
     bus.jetstream().create_stream(config).await?;
     let started = Instant::now();
-    pipelined(bus, &subject, &payloads, count, world.config.relay.window.into()).await?;
+    pipelined(bus, &subject, payloads, count, world.config.relay.window.into()).await?;
     let elapsed = started.elapsed();
     bus.jetstream().delete_stream(name).await?;
     Ok(Sample::whole(count, elapsed))
@@ -88,7 +116,7 @@ async fn pipelined(
     let (mut sent, mut acked) = (0, 0);
     while acked < count {
         while sent < count && sent - acked < window {
-            let payload = payloads.next().context("the log is empty")?.clone();
+            let payload = payloads.next().context("the stream is empty")?.clone();
             bus.client().publish_with_reply(subject.to_owned(), inbox.clone(), payload).await?;
             sent += 1;
         }

@@ -79,13 +79,14 @@ impl Site {
 
     /// Gives up a world, once it is sure that it was durable to its end.
     pub async fn leave(&self, world: World) -> anyhow::Result<()> {
+        let name = world.config.nats.prefix.clone();
         world.stop().await;
         drop(self.connect().await?);
-        self.remove().await
+        self.remove(&name).await
     }
 
     pub async fn close(self) {
-        match tokio::time::timeout(CLEAN_UP, self.remove()).await {
+        match tokio::time::timeout(CLEAN_UP, self.remove(&self.name)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => eprintln!("something of {} may be left: {error:#}", self.name),
             Err(_) => eprintln!("something of {} may be left: the servers are slow", self.name),
@@ -122,16 +123,20 @@ impl Site {
         format!("{}_{number}", self.name)
     }
 
-    async fn remove(&self) -> anyhow::Result<()> {
+    /// Removes what a world made, or all of them, by the name that theirs begin with.
+    async fn remove(&self, name: &str) -> anyhow::Result<()> {
         let mut connection = PgConnection::connect(&self.servers.endpoints.database).await?;
         let bus = self.servers.bus(&self.config).await?;
         let streams: Vec<String> = bus.jetstream().stream_names().try_collect().await?;
-        for stream in streams.iter().filter(|stream| stream.starts_with(&self.name)) {
+        for stream in streams.iter().filter(|stream| stream.starts_with(&format!("{name}_"))) {
             bus.jetstream().delete_stream(stream).await?;
         }
         for number in 0..self.worlds.load(Ordering::Relaxed) {
-            let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database(number));
-            connection.execute(drop.as_str()).await?;
+            let database = self.database(number);
+            if database == name || self.name == name {
+                let drop = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+                connection.execute(drop.as_str()).await?;
+            }
         }
         // A server that is about to end is not missed.
         bus.client().drain().await?;
