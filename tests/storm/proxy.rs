@@ -1,6 +1,15 @@
 //! A connection in between that can be cut, slowed down and held.
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -11,6 +20,8 @@ use tokio::{
 };
 
 const BUFFER: usize = 16 << 10;
+/// What a connection of Postgres calls itself that appends.
+const APPENDER: &[u8] = b"millrace appender";
 
 #[derive(Debug, Clone)]
 pub enum Upstream {
@@ -18,16 +29,25 @@ pub enum Upstream {
     Port(SocketAddr),
 }
 
+/// Which of the connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    All,
+    Appenders,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Weather {
     /// Counts up with every cut: connections of before are closed.
     cuts: u64,
+    /// The same for those that append alone.
+    cuts_of_appenders: u64,
     /// Each piece of data waits so long.
     delay: Duration,
     /// Nothing passes, though nothing is closed.
     held: bool,
     /// What the server says does not pass; what it is told does.
-    silent: bool,
+    silent: Option<Who>,
 }
 
 /// Forwards a loopback port of its own to a server.
@@ -53,17 +73,24 @@ impl Proxy {
     }
 
     pub fn cut(&self) {
-        self.weather.send_modify(|weather| {
-            weather.cuts += 1;
-            weather.silent = false;
-        });
+        self.cut_off(Who::All);
     }
 
-    /// Cuts after a time in which the server goes on and nobody hears what it says.
-    pub async fn cut_unheard(&self, time: Duration) {
-        self.weather.send_modify(|weather| weather.silent = true);
+    /// Cuts after a time in which the server goes on and they do not hear what it says.
+    pub async fn cut_unheard(&self, who: Who, time: Duration) {
+        self.weather.send_modify(|weather| weather.silent = Some(who));
         sleep(time).await;
-        self.cut();
+        self.cut_off(who);
+    }
+
+    fn cut_off(&self, who: Who) {
+        self.weather.send_modify(|weather| {
+            match who {
+                Who::All => weather.cuts += 1,
+                Who::Appenders => weather.cuts_of_appenders += 1,
+            }
+            weather.silent = None;
+        });
     }
 
     pub fn delay(&self, delay: Duration) {
@@ -84,37 +111,61 @@ impl Drop for Proxy {
 async fn forward(
     client: TcpStream,
     upstream: Upstream,
-    mut weather: watch::Receiver<Weather>,
+    weather: watch::Receiver<Weather>,
 ) -> io::Result<()> {
-    let cuts = weather.borrow().cuts;
-    let (up, down) = (weather.clone(), weather.clone());
     client.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
-    let told = |now: &Weather| now.held;
-    let heard = |now: &Weather| now.held || now.silent;
     match upstream {
         Upstream::Socket(path) => {
             let (from_server, to_server) = UnixStream::connect(path).await?.into_split();
-            tokio::select! {
-                // Nothing of what was kept back passes at the last moment.
-                biased;
-                _ = weather.wait_for(|now| now.cuts != cuts) => Ok(()),
-                ended = pump(from_client, to_server, up, told) => ended,
-                ended = pump(from_server, to_client, down, heard) => ended,
-            }
+            join((from_client, to_server), (from_server, to_client), weather).await
         }
         Upstream::Port(address) => {
             let server = TcpStream::connect(address).await?;
             server.set_nodelay(true)?;
             let (from_server, to_server) = server.into_split();
-            tokio::select! {
-                // Nothing of what was kept back passes at the last moment.
-                biased;
-                _ = weather.wait_for(|now| now.cuts != cuts) => Ok(()),
-                ended = pump(from_client, to_server, up, told) => ended,
-                ended = pump(from_server, to_client, down, heard) => ended,
-            }
+            join((from_client, to_server), (from_server, to_client), weather).await
         }
+    }
+}
+
+async fn join(
+    (mut from_client, mut to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    (from_server, to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    mut weather: watch::Receiver<Weather>,
+) -> io::Result<()> {
+    let (up, down) = (weather.clone(), weather.clone());
+    let Weather { cuts, cuts_of_appenders, .. } = *weather.borrow();
+    let appends = Arc::new(AtomicBool::new(false));
+    let told = |now: &Weather| now.held;
+    let hears = Arc::clone(&appends);
+    let heard = move |now: &Weather| {
+        let deaf = match now.silent {
+            None => false,
+            Some(Who::All) => true,
+            Some(Who::Appenders) => hears.load(Ordering::Relaxed),
+        };
+        now.held || deaf
+    };
+    let is_cut = |now: &Weather| {
+        now.cuts != cuts
+            || now.cuts_of_appenders != cuts_of_appenders && appends.load(Ordering::Relaxed)
+    };
+    let upwards = async {
+        // A connection begins with who it is.
+        let mut buffer = vec![0; BUFFER];
+        let read = from_client.read(&mut buffer).await?;
+        let is_appender = buffer[..read].windows(APPENDER.len()).any(|bytes| bytes == APPENDER);
+        appends.store(is_appender, Ordering::Relaxed);
+        to_server.write_all(&buffer[..read]).await?;
+        pump(from_client, to_server, up, told).await
+    };
+    tokio::select! {
+        // Nothing of what was kept back passes at the last moment.
+        biased;
+        _ = weather.wait_for(is_cut) => Ok(()),
+        ended = upwards => ended,
+        ended = pump(from_server, to_client, down, heard) => ended,
     }
 }
 
@@ -122,7 +173,7 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut weather: watch::Receiver<Weather>,
-    is_kept_back: fn(&Weather) -> bool,
+    is_kept_back: impl Fn(&Weather) -> bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {

@@ -6,7 +6,12 @@ use futures::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Fault, Loss, Server, steal::steal};
-use crate::{fleet, proxy::Proxy, record::Record, world::World};
+use crate::{
+    fleet,
+    proxy::{Proxy, Who},
+    record::Record,
+    world::World,
+};
 
 /// The server of a stream may be away itself.
 const REQUEST: Duration = Duration::from_secs(3);
@@ -79,7 +84,12 @@ pub async fn inject(world: Arc<World>, record: Arc<Record>, fault: Fault) {
                 sleep(LOOK).await;
             }
         }
-        Fault::Cut { server, unheard } => proxy(&world, server).cut_unheard(unheard).await,
+        Fault::Cut { server, unheard } => {
+            proxy(&world, server).cut_unheard(Who::All, unheard).await
+        }
+        Fault::LoseAppends { unheard } => {
+            world.to_postgres.cut_unheard(Who::Appenders, unheard).await;
+        }
         Fault::Slow { server, delay, time } => {
             proxy(&world, server).delay(delay);
             sleep(time).await;

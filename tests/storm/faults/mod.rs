@@ -92,6 +92,10 @@ pub enum Fault {
         server: Server,
         unheard: Duration,
     },
+    /// Appends are committed, and whoever gave them hears nothing of it before the connection is cut.
+    LoseAppends {
+        unheard: Duration,
+    },
     Slow {
         server: Server,
         delay: Duration,
@@ -191,6 +195,9 @@ impl Fault {
             deck.push(Self::FillBehind { relay, delay: time(chance, 10..60) });
         }
         deck.push(Self::RepeatJobs { time: time(chance, 6000..12_000) });
+        for _ in 0..2 {
+            deck.push(Self::LoseAppends { unheard: time(chance, 100..400) });
+        }
         for server in [Server::Postgres, Server::Nats] {
             deck.push(Self::Cut { server, unheard: time(chance, 0..300) });
             deck.push(Self::Hold { server, time: time(chance, 200..3000) });
@@ -224,6 +231,7 @@ impl Fault {
             Self::FillBehind { .. } => "EVENTS filled behind a relay",
             Self::RepeatJobs { .. } => "jobs handed out twice",
             Self::Cut { .. } => "connections cut",
+            Self::LoseAppends { .. } => "answers to appends lost",
             Self::Slow { .. } => "connections slowed",
             Self::Hold { .. } => "connections held",
         }
