@@ -32,7 +32,7 @@ const BATCH_REQUESTS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 /// Tries of a batch, over new connections, before its requests are refused.
 const TRIES: u32 = 8;
-/// How often others are let run to hand something in, as long as they do.
+/// How often others are let run to hand something in.
 const YIELDS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 /// Longer than the server lets a statement run: after it the connection is given up.
@@ -80,6 +80,8 @@ pub(super) struct Task {
     deferred: VecDeque<Waiting>,
     connection: Option<PgConnection>,
     hope: Hope,
+    /// Requests in the batch before.
+    latest: usize,
 }
 
 impl Task {
@@ -97,6 +99,7 @@ impl Task {
             deferred: VecDeque::new(),
             connection: None,
             hope: Hope::new(),
+            latest: 0,
         }
     }
 
@@ -123,21 +126,24 @@ impl Task {
             let batch = self.gather();
             gauge!("append_queue_depth").set((self.waiting.len() + self.deferred.len()) as f64);
             if batch.len() > 0 {
+                self.latest = batch.len();
                 self.append(batch).await;
             }
         }
     }
 
     /// The callers of one batch come back together: without this the first of them would be appended
-    /// alone, and all others wait for that commit.
+    /// alone, and all others wait for that commit. Half of them are enough: the database works while
+    /// the others come.
     async fn let_others_come(&self) {
-        let mut waiting = 0;
+        let mut before = 0;
         for _ in 0..YIELDS {
-            yield_now().await;
-            if self.waiting.len() == waiting || self.waiting.len() >= BATCH_REQUESTS {
+            let waiting = self.waiting.len() + self.deferred.len();
+            if waiting == before || waiting * 2 >= self.latest {
                 return;
             }
-            waiting = self.waiting.len();
+            before = waiting;
+            yield_now().await;
         }
     }
 
