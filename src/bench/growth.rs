@@ -1,5 +1,6 @@
 //! The same work with longer and longer histories: a figure should not fall as they grow.
 
+use anyhow::Context as _;
 use projections::Status;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     load::Plan,
     projection, relay,
     site::Site,
-    world::World,
+    world::{World, until},
 };
 use crate::cli::Role;
 
@@ -56,6 +57,7 @@ impl Grown {
 
     async fn measure(&self, plan: &Plan, board: Option<&mut Board>) -> anyhow::Result<()> {
         let Self { size, world, post, hot } = self;
+        rest(world).await?;
         let before = world.head().await?;
         let commands = append::execute(world, plan).await?;
         let on_hot = hot.execute(world, plan).await?;
@@ -70,6 +72,21 @@ impl Grown {
         board.note(&format!("projection_{size}"), Sample::whole(events, slowest));
         Ok(())
     }
+}
+
+/// Until the database has put away what was done before, in whichever of the logs that was.
+async fn rest(world: &World) -> anyhow::Result<()> {
+    let pool = world.installation.journal.pool();
+    sqlx::query("CHECKPOINT").execute(pool).await.context("no checkpoint could be made")?;
+    let vacuumed = until(async || {
+        let vacuums: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'",
+        )
+        .fetch_one(pool)
+        .await?;
+        Ok(vacuums == 0)
+    });
+    vacuumed.await.map(|_| ())
 }
 
 /// Lets everything follow to the end of the log; gives what the relay and the slowest read model
