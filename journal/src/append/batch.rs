@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{AppendError, AppendRequest, Appended, gather::claim_key, queue::Verdict};
+use super::{AppendError, AppendRequest, Appended, queue::Verdict, request::claim_key};
 
 /// A request as one of a batch.
 #[derive(Clone, Copy)]

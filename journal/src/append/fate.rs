@@ -9,8 +9,8 @@ pub(crate) struct Fate(Arc<SetOnce<Option<u64>>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Undecided,
-    /// In the log; its last event is at this position.
-    Appended(u64),
+    /// In the log.
+    Appended,
     /// Its events are not in the log, or it is not known whether they are.
     Refused,
 }
@@ -24,7 +24,7 @@ impl Fate {
     pub fn standing(&self) -> Standing {
         match self.0.get() {
             None => Standing::Undecided,
-            Some(Some(position)) => Standing::Appended(*position),
+            Some(Some(_)) => Standing::Appended,
             Some(None) => Standing::Refused,
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::ClaimChange;
 use uuid::Uuid;
 
 use super::{
     AppendRequest, Fate, Standing,
     batch::Part,
     queue::{Reply, Waiting},
+    request::claim_key,
 };
 
 /// Requests that touch nothing in common, but for those that follow each other on one stream.
@@ -97,10 +97,4 @@ fn stream_of(request: &AppendRequest) -> (&'static str, String) {
 
 fn key_of(request: &AppendRequest) -> Option<(Uuid, String)> {
     request.idempotency.as_ref().map(|key| (request.org.uuid(), key.key.clone()))
-}
-
-pub(super) fn claim_key(change: &ClaimChange) -> (&'static str, String) {
-    match change {
-        ClaimChange::Take { kind, key } | ClaimChange::Release { kind, key } => (kind, key.clone()),
-    }
 }

@@ -113,3 +113,9 @@ impl AppendRequest {
         events + claims.sum::<usize>() + each
     }
 }
+
+pub(super) fn claim_key(change: &ClaimChange) -> (&'static str, String) {
+    match change {
+        ClaimChange::Take { kind, key } | ClaimChange::Release { kind, key } => (kind, key.clone()),
+    }
+}

@@ -80,17 +80,16 @@ fn taken(
     verdict.holds(!(own && receipt.replayed), || {
         format!("{command:?} took effect itself, and was answered as a repetition")
     });
+    let came_to_one = |event_type: &str, verdict: &mut Verdict| {
+        verdict.holds(
+            matches!(effects, [one] if one.event_type == event_type
+                && one.aggregate_id == receipt.id && one.position as u64 == receipt.position),
+            || format!("{command:?} was taken, and came to {effects:?}"),
+        );
+    };
     match &command.what {
-        What::Request { .. } => verdict.holds(
-            matches!(effects, [one] if one.event_type == "scan.requested"
-                && one.aggregate_id == receipt.id && one.position as u64 == receipt.position),
-            || format!("{command:?} was taken, and came to {effects:?}"),
-        ),
-        What::Rename { .. } => verdict.holds(
-            matches!(effects, [one] if one.event_type == "organization.renamed"
-                && one.aggregate_id == receipt.id && one.position as u64 == receipt.position),
-            || format!("{command:?} was taken, and came to {effects:?}"),
-        ),
+        What::Request { .. } => came_to_one("scan.requested", verdict),
+        What::Rename { .. } => came_to_one("organization.renamed", verdict),
         What::Cancel { scan, .. } => {
             let stops = ["scan.cancelled", "scan.cancel_requested"];
             let fits = |entry: &&Entry| {
